@@ -259,7 +259,9 @@ fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
     };
     let path = request.path.iter().flat_map(Templated::givens);
     let headers = request.headers.iter().flat_map(|(_, value)| value.givens());
-    path.chain(headers).chain(body.into_iter().flat_map(Template::givens)).collect()
+    let checks = request.checks.iter().flat_map(|check| check.what.givens());
+    let body = body.into_iter().flat_map(Template::givens);
+    path.chain(headers).chain(body).chain(checks).collect()
 }
 
 /// What is wrong when each row is used once and the schedule alone asks for more; `None` when it

@@ -95,7 +95,7 @@ fn judged(page: &mut Transcript<'_>, protocol: &Protocol, request: usize, end: &
             page.line(mark, name, style);
         }
         if !has_status && end.error.is_none() {
-            page.line("✓ ", "status 200 to 399", GOOD);
+            page.line("✓ ", "status 2xx", GOOD);
         }
     }
     if let Some(error) = &end.error {

@@ -82,6 +82,8 @@ impl<T: Read> Read for Vec<T> {
 pub(in crate::plan) struct OneOrMany<T>(pub Vec<At<T>>);
 
 impl<T: Read> Read for OneOrMany<T> {
+    const FILLED: bool = T::FILLED;
+
     /// `None` if any could not be read: the rest would mean something else.
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let items = match &node.value {

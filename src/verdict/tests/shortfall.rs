@@ -217,7 +217,7 @@ fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else()
         name,
         is_named: false,
         count_only: false,
-        what: Assertion::Status(vec![200]),
+        what: Assertion::Status(vec![200..=200]),
     };
     let asking = |checks| Request { checks, ..Request::default() };
     let state = |in_steps: bool, ok: u64, failing: [u64; 2], failure: Failure| {

@@ -87,6 +87,16 @@ impl Content {
         }
     }
 
+    /// Whether the text was not found in the complete body.
+    pub(super) fn absent(&self, at: usize) -> Result<(), String> {
+        match self.seekers.get(at) {
+            Some(Seeker::Contains(finder, _, true)) => {
+                Err(format!("the body contains `{}`", shown(finder.needle())))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Takes the next piece.
     pub(super) fn take(&mut self, piece: &[u8]) {
         self.length += piece.len() as u64;

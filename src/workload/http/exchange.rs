@@ -1,5 +1,6 @@
 //! Turns the response to one request into its outcome, for both versions of HTTP.
 
+use super::assertions::FilledValues;
 use super::body::BodyComparison;
 use super::capture::{Capture, CapturedResponse};
 use super::error::RequestError;
@@ -84,13 +85,13 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Of a request that is sent now.
-    pub(super) fn new(request: usize, prepared: &PreparedRequest) -> Self {
+    /// Of a request that is sent now. `filled`: the values of checks that are filled in for it.
+    pub(super) fn new(request: usize, prepared: &PreparedRequest, filled: FilledValues) -> Self {
         Self {
             inspector: prepared
                 .assertions
                 .as_ref()
-                .map(|assertions| Box::new(ResponseInspector::new(assertions))),
+                .map(|assertions| Box::new(ResponseInspector::new(assertions, filled))),
             ..Self::none(narrow32(request))
         }
     }

@@ -1,5 +1,6 @@
 //! Turns requests, one after the other, into answers over one connection.
 
+use super::assertions::FilledValues;
 use super::connect::{self, Opened};
 use super::error::RequestError;
 use super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
@@ -121,7 +122,7 @@ impl Http1Connection {
     /// Sends a request, by its index in the plan, as far as there is room.
     pub(crate) fn send(&mut self, request_set: &RequestSet, request: usize) {
         let prepared = &request_set.requests[request];
-        self.begin_request(request, prepared);
+        self.begin_request(request, prepared, FilledValues::new());
         self.write(prepared);
     }
 
@@ -135,8 +136,9 @@ impl Http1Connection {
         now_ns: u64,
     ) -> Result<(), RequestError> {
         let prepared = &request_set.requests[request];
+        let expected = request_set.expected_values(request, session)?;
         let filled = request_set.fill(request, session, room, now_ns)?;
-        self.begin_request(request, prepared);
+        self.begin_request(request, prepared, expected);
         let Some(body_bytes) = filled else {
             self.write(prepared);
             return Ok(());
@@ -150,8 +152,13 @@ impl Http1Connection {
         Ok(())
     }
 
-    fn begin_request(&mut self, request: usize, prepared: &PreparedRequest) {
-        self.exchange = Exchange::new(request, prepared);
+    fn begin_request(
+        &mut self,
+        request: usize,
+        prepared: &PreparedRequest,
+        expected: FilledValues,
+    ) {
+        self.exchange = Exchange::new(request, prepared, expected);
         (self.whole, self.head) = sizes(prepared.bytes.len(), prepared.body_bytes);
         self.written = 0;
         self.parser = Parser::within(prepared.is_head, prepared.limits);

@@ -4,14 +4,16 @@
 //! **Invariant:** gzip is decoded as a stream, only if the content is inspected, and no further
 //! than the plan's limit.
 
-use super::assertions::{Assertions, PreparedAssertion, ValueSource};
-use super::content::{Content, EMPTY, Seeker, shown};
+use super::assertions::{Assertions, FilledValues, PreparedAssertion, ValueSource};
+use super::check_input::{CheckInput, holds, pointed};
+use super::content::{Content, EMPTY, Seeker};
 use super::encoding;
 use super::error::RequestError;
 use super::gunzip::Gunzip;
 use super::json;
 use crate::plan::AnswerLimits;
 use httparse::Header;
+use memchr::memmem::Finder;
 use percent_encoding::{CONTROLS, percent_encode};
 use std::io;
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub(super) struct ResponseInspector {
     stream: BodyDecoder,
     /// For each check of a header, whether it holds.
     headers: Vec<bool>,
+    /// The values of checks that were filled in for this request.
+    filled: FilledValues,
     extracted: Extracted,
     /// Values of headers that were asked for, by place in `takes`.
     named: Vec<Option<Box<str>>>,
@@ -59,14 +63,23 @@ enum BodyDecoder {
 }
 
 impl ResponseInspector {
-    pub(super) fn new(assertions: &Assertions) -> Self {
-        let seeker = |check: &PreparedAssertion| match check {
-            PreparedAssertion::Body(body) => Seeker::same(body.clone()),
-            PreparedAssertion::Contains(finder) => Seeker::contains(Arc::clone(finder)),
+    /// `filled`: the values of checks that are filled in for this request.
+    pub(super) fn new(assertions: &Assertions, filled: FilledValues) -> Self {
+        let own = |at: usize| filled.get(at).and_then(Option::as_deref);
+        let seeker = |(at, check): (usize, &PreparedAssertion)| match (check, own(at)) {
+            (PreparedAssertion::Body(_), Some(body)) => Seeker::same(body.into()),
+            (PreparedAssertion::Body(body), None) => Seeker::same(body.clone()),
+            (PreparedAssertion::Contains(_) | PreparedAssertion::NotContains(_), Some(text)) => {
+                Seeker::contains(Arc::new(Finder::new(text).into_owned()))
+            }
+            (
+                PreparedAssertion::Contains(finder) | PreparedAssertion::NotContains(finder),
+                None,
+            ) => Seeker::contains(Arc::clone(finder)),
             _ => Seeker::None,
         };
         let content = Content::new(
-            assertions.checks.iter().map(seeker).collect(),
+            assertions.checks.iter().enumerate().map(seeker).collect(),
             assertions.keeps,
             assertions.limits,
         );
@@ -75,6 +88,7 @@ impl ResponseInspector {
             headers: vec![false; assertions.checks.len()],
             extracted: Extracted::default(),
             named: vec![None; assertions.extracts.len()],
+            filled,
         }
     }
 
@@ -88,9 +102,17 @@ impl ResponseInspector {
                 .filter(move |one| one.name.eq_ignore_ascii_case(&name))
                 .map(|one| one.value)
         };
-        for (check, holds) in assertions.checks.iter().zip(&mut self.headers) {
-            if let PreparedAssertion::Header(name, wanted) = check {
-                *holds = named(name).any(|value| same_value(value, wanted.as_bytes()));
+        for (at, (check, holds)) in assertions.checks.iter().zip(&mut self.headers).enumerate() {
+            match check {
+                PreparedAssertion::Header(name, wanted) => {
+                    let own = self.filled.get(at).and_then(Option::as_deref);
+                    let wanted = own.unwrap_or(wanted.as_bytes());
+                    *holds = named(name).any(|value| same_value(value, wanted));
+                }
+                PreparedAssertion::HeaderExists(name, exists) => {
+                    *holds = named(name).next().is_some() == *exists;
+                }
+                _ => {}
             }
         }
         for ((_, _, place), found) in assertions.extracts.iter().zip(&mut self.named) {
@@ -178,6 +200,12 @@ impl ResponseInspector {
         }
         for (at, check) in assertions.checks.iter().enumerate() {
             if let Err(why) = self.holds(at, check, received) {
+                if matches!(check, PreparedAssertion::Matches(_)) && self.is_content_cut() {
+                    let limit = assertions.limits.body;
+                    let words = format!("{why} in the first {limit} bytes of the body");
+                    inspection.over.get_or_insert(RequestError::over_limit(&words, "body", limit));
+                    continue;
+                }
                 inspection.broken |= 1 << at;
                 if assertions.count_only & (1 << at) != 0 {
                     continue;
@@ -220,12 +248,11 @@ impl ResponseInspector {
             let words = format!("the body expands beyond {decoded} bytes");
             return Some(RequestError::over_limit(&words, "decoded", decoded));
         }
-        let is_json =
-            assertions.checks.iter().any(|one| matches!(one, PreparedAssertion::Json(..)))
-                || assertions
-                    .extracts
-                    .iter()
-                    .any(|(_, _, place)| matches!(place, ValueSource::Json(_)));
+        let is_json = assertions.checks.iter().any(PreparedAssertion::is_json)
+            || assertions
+                .extracts
+                .iter()
+                .any(|(_, _, place)| matches!(place, ValueSource::Json(_)));
         self.content().filter(|content| is_json && content.is_cut()).map(|_| {
             let words = format!("the body is longer than {body} bytes, and no more of it is kept");
             RequestError::over_limit(&words, "body", body)
@@ -254,51 +281,23 @@ impl ResponseInspector {
     }
 
     fn holds(&mut self, at: usize, check: &PreparedAssertion, received: u64) -> Result<(), String> {
-        let needs_content = matches!(
-            check,
-            PreparedAssertion::Body(_)
-                | PreparedAssertion::Contains(_)
-                | PreparedAssertion::Json(..)
-        );
-        if let (true, BodyDecoder::Broken(_, why)) = (needs_content, &self.stream) {
+        if let (true, BodyDecoder::Broken(_, why)) = (check.needs_content(), &self.stream) {
             return Err(format!("the body {why}"));
         }
-        match check {
-            PreparedAssertion::Header(name, wanted) if !self.headers[at] => {
-                Err(format!("the header `{name}` is not `{wanted}`"))
-            }
-            PreparedAssertion::Elsewhere | PreparedAssertion::Header(..) => Ok(()),
-            PreparedAssertion::Size(comparison, bytes) => {
-                if comparison.holds(received as f64, *bytes as f64) {
-                    Ok(())
-                } else {
-                    Err(format!("the body has {received} bytes, not {comparison} {bytes}"))
-                }
-            }
-            PreparedAssertion::Body(_) | PreparedAssertion::Contains(_) => {
-                self.content_mut().map_or(Ok(()), |content| content.found(at))
-            }
-            PreparedAssertion::Json(pointer, wanted) => {
-                let value = self.pointed(pointer)?;
-                if json::same(value, wanted) {
-                    Ok(())
-                } else {
-                    let is = shown(value.as_bytes());
-                    Err(format!("`{pointer}` is {is}, not {wanted}"))
-                }
-            }
-        }
+        let is_expected_header = self.headers[at];
+        let filled = self.filled.get_mut(at).and_then(Option::take);
+        let content = self.content_mut();
+        let input = CheckInput { at, is_expected_header, content, received };
+        holds(check, filled.as_deref(), input)
+    }
+
+    fn is_content_cut(&self) -> bool {
+        self.content().is_some_and(Content::is_cut)
     }
 
     /// Whether a value may lie beyond the kept part of the body.
     fn is_cut(&self, place: &ValueSource) -> bool {
-        matches!(place, ValueSource::Regex(_)) && self.content().is_some_and(Content::is_cut)
-    }
-
-    /// The text of the value at a place in JSON.
-    fn pointed(&self, pointer: &str) -> Result<&str, String> {
-        let json = self.content().ok_or(EMPTY)?.json()?;
-        json::pointed(json, pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
+        matches!(place, ValueSource::Regex(_)) && self.is_content_cut()
     }
 
     fn found(&self, at: usize, place: &ValueSource) -> Result<Box<str>, String> {
@@ -312,7 +311,7 @@ impl ResponseInspector {
                 self.named[at].clone().ok_or_else(|| format!("there is no header `{name}`"))?
             }
             ValueSource::Json(pointer) => {
-                let value = self.pointed(pointer)?;
+                let value = pointed(self.content(), pointer)?;
                 json::text(value).map_err(|what| format!("it is {what}"))?.into()
             }
             ValueSource::Regex(pattern) => {

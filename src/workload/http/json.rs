@@ -4,8 +4,10 @@
 //! **Invariant:** a number is its digits: none of it is ever rounded, or written another way than
 //! the text has it.
 
+use crate::plan::Comparison;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
@@ -81,6 +83,38 @@ pub(super) fn same(left: &str, right: &str) -> bool {
     }
 }
 
+/// Whether a value is what a string of JSON says: the string itself, or a number, a boolean or
+/// `null` that is written like it.
+pub(super) fn same_text(value: &str, text: &str) -> bool {
+    string(text).is_some_and(|text| same(value, &text))
+}
+
+/// Why a comparison does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Uncompared {
+    /// The numbers are not so.
+    Differs,
+    /// The value is not a number.
+    Value,
+    /// The bound is not a number.
+    Bound,
+}
+
+/// Compares a number with a bound, digit by digit.
+pub(super) fn compared(value: &str, comparison: Comparison, bound: &str) -> Result<(), Uncompared> {
+    let bound = Decimal::of(bound).ok_or(Uncompared::Bound)?;
+    let ordering = Decimal::of(value).ok_or(Uncompared::Value)?.cmp(&bound);
+    let holds = match comparison {
+        Comparison::Less => ordering.is_lt(),
+        Comparison::AtMost => ordering.is_le(),
+        Comparison::Greater => ordering.is_gt(),
+        Comparison::AtLeast => ordering.is_ge(),
+        Comparison::Equal => ordering.is_eq(),
+        Comparison::NotEqual => ordering.is_ne(),
+    };
+    holds.then_some(()).ok_or(Uncompared::Differs)
+}
+
 /// A number: `0.digits` times ten to the power of `exponent`; its first and last digits are no
 /// zeros.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +122,26 @@ struct Decimal {
     is_negative: bool,
     digits: String,
     exponent: i64,
+}
+
+impl Ord for Decimal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let size = |one: &Self| (!one.digits.is_empty()).then_some(one.exponent);
+        // Zero is smaller than any other size; equal exponents leave it to the digits.
+        let sizes = size(self).cmp(&size(other)).then_with(|| self.digits.cmp(&other.digits));
+        match (self.is_negative, other.is_negative) {
+            (false, false) => sizes,
+            (true, true) => sizes.reverse(),
+            (false, true) => Ordering::Greater,
+            (true, false) => Ordering::Less,
+        }
+    }
+}
+
+impl PartialOrd for Decimal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl Decimal {
@@ -180,6 +234,40 @@ mod tests {
         ] {
             assert!(!same(left, right) && !same(right, left), "{left} {right}");
         }
+    }
+
+    #[test]
+    fn numbers_are_ordered_by_all_of_their_digits() {
+        let sorted = [
+            "-1e30",
+            "-10",
+            "-9.5",
+            "-1e-3",
+            "0",
+            "1e-300",
+            "0.1",
+            "0.12",
+            "0.123",
+            "1",
+            "9",
+            "10",
+            "9007199254740992",
+            "9007199254740993",
+            "1e400",
+        ];
+        for (at, left) in sorted.iter().enumerate() {
+            for (other, right) in sorted.iter().enumerate() {
+                let compare = |comparison| compared(left, comparison, right).is_ok();
+                assert_eq!(compare(Comparison::Less), at < other, "{left} {right}");
+                assert_eq!(compare(Comparison::AtLeast), at >= other, "{left} {right}");
+                assert_eq!(compare(Comparison::Equal), at == other, "{left} {right}");
+            }
+        }
+        assert_eq!(compared("-0.0", Comparison::Equal, "0"), Ok(()));
+        assert_eq!(compared("\"1\"", Comparison::Equal, "1"), Err(Uncompared::Value));
+        assert_eq!(compared("1", Comparison::Equal, "x"), Err(Uncompared::Bound));
+        assert!(same_text("7", "\"7.0\"") && same_text("true", "\"true\""));
+        assert!(!same_text("7", "\"8\"") && !same_text("7", "7"));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Turns the requests of a plan into bytes that are built once and sent as they are.
 
-use super::assertions::{Assertions, InspectionOptions};
+use super::assertions::{Assertions, FilledValues, InspectionOptions};
 use super::base_url::BaseUrl;
 use super::encoding;
 use super::error::RequestError;
+use super::expected_statuses::ExpectedStatuses;
+use super::expected_values::ExpectedValues;
 use super::http2::Http2Request;
 use super::inspector::Extracted;
 use super::preview::on_one_line;
@@ -57,8 +59,9 @@ pub(super) struct PreparedRequest {
     pub(super) closes: bool,
     /// The bits of checks that are only counted.
     pub(super) count_only: u64,
-    /// Statuses that are taken, each with the bit of its check; without any 200 to 399.
-    statuses: Vec<(u64, Vec<u16>)>,
+    statuses: ExpectedStatuses,
+    /// The values of checks that are filled in for each request.
+    expected_values: Option<Box<ExpectedValues>>,
     /// The body that is taken, and the bit of its check; `None` takes any, or leaves it to `looks`.
     pub(super) expected: Option<(u64, Box<[u8]>)>,
     /// What else is looked at.
@@ -136,18 +139,29 @@ impl RequestSet {
         request_template
             .write(out, session, (&self.test_data, &self.base_url), now_ns)
             .map(Some)
-            .map_err(|why| {
-                let (failure, words) = match why {
-                    FillError::NoRow => (Failure::NoRow, self.test_data.all_used()),
-                    FillError::NotExtracted(_) => (Failure::NotExtracted, why.to_string()),
-                    FillError::Value(words) => (Failure::BadValue, words),
-                };
-                RequestError::new(
-                    failure,
-                    FailureStage::Request,
-                    format!("{}: {words}", prepared.words()),
-                )
-            })
+            .map_err(|why| self.unfilled(prepared, why))
+    }
+
+    /// The values that the response to a request of this session is compared with, where they are
+    /// filled in.
+    pub(super) fn expected_values(
+        &self,
+        request: usize,
+        session: &UserSession,
+    ) -> Result<FilledValues, RequestError> {
+        let prepared = &self.requests[request];
+        let Some(values) = &prepared.expected_values else { return Ok(FilledValues::new()) };
+        values.fill(session, &self.test_data).map_err(|why| self.unfilled(prepared, why))
+    }
+
+    fn unfilled(&self, prepared: &PreparedRequest, why: FillError) -> RequestError {
+        let (failure, words) = match why {
+            FillError::NoRow => (Failure::NoRow, self.test_data.all_used()),
+            FillError::NotExtracted(_) => (Failure::NotExtracted, why.to_string()),
+            FillError::Value(words) => (Failure::BadValue, words),
+        };
+        let words = format!("{}: {words}", prepared.words());
+        RequestError::new(failure, FailureStage::Request, words)
     }
 
     /// Gives a session what an answer has for it.
@@ -220,13 +234,10 @@ impl PreparedRequest {
         };
         let assertions = Assertions::new(request, variables, options);
         let assertions = (!assertions.are_plain()).then(|| Box::new(assertions));
-        let bits = || request.checks.iter().enumerate().map(|(at, check)| (1 << at, &check.what));
+        let expected_values = ExpectedValues::new(request, test_data, variables).map_err(error)?;
+        let mut bits = request.checks.iter().enumerate().map(|(at, check)| (1 << at, &check.what));
         let body = |what: &Assertion| match what {
-            Assertion::Body(body) => Some(body.as_bytes().into()),
-            _ => None,
-        };
-        let statuses = |what: &Assertion| match what {
-            Assertion::Status(list) => Some(list.clone()),
+            Assertion::Body(body) => Some(body.fixed()?.into_bytes().into()),
             _ => None,
         };
         let http2_request = match http.version {
@@ -254,8 +265,9 @@ impl PreparedRequest {
             name,
             method,
             count_only: count_only(&request.checks),
-            statuses: bits().filter_map(|(bit, what)| Some((bit, statuses(what)?))).collect(),
-            expected: bits()
+            statuses: ExpectedStatuses::new(&request.checks),
+            expected_values: expected_values.map(Box::new),
+            expected: bits
                 .find_map(|(bit, what)| Some((bit, body(what)?)))
                 .filter(|_| assertions.is_none()),
             assertions,
@@ -264,17 +276,14 @@ impl PreparedRequest {
         })
     }
 
-    /// The checks of the status that do not hold, as bits; `None` when the status is no success.
+    /// Whether a status is that of a success, and the checks of it that do not hold, as bits.
     pub(super) fn statuses(&self, status: u16) -> (bool, u64) {
-        if self.statuses.is_empty() {
-            return ((200..400).contains(&status), 0);
-        }
-        let wrong = self.statuses.iter().filter(|(_, list)| !list.contains(&status));
-        let broken = wrong.fold(0, |all, (bit, _)| all | bit);
-        let decides = self.statuses.iter().any(|(bit, _)| bit & self.count_only == 0);
-        let taken =
-            if decides { broken & !self.count_only == 0 } else { (200..400).contains(&status) };
-        (taken, broken)
+        self.statuses.judge(status)
+    }
+
+    /// Whether the plan leaves to the default which statuses are successes.
+    pub(super) fn has_default_statuses(&self) -> bool {
+        self.statuses.are_default()
     }
 
     /// Whether it may be sent again when the server closed the idle connection before it answered:

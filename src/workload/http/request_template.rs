@@ -28,8 +28,9 @@ pub(super) struct RequestTemplate {
     pub(super) is_filled: bool,
 }
 
+/// A part of a template, its value looked up by place.
 #[derive(Debug)]
-enum TemplatePart {
+pub(super) enum TemplatePart {
     Fixed(Box<[u8]>),
     /// `?`, or `&` behind a query.
     Separator,
@@ -251,7 +252,11 @@ impl TemplatePart {
     }
 }
 
-fn parts(
+/// The parts of a template.
+///
+/// # Errors
+/// In words, the column or value that there is not.
+pub(super) fn parts(
     template: &Template,
     test_data: &TestData,
     variables: &[String],
@@ -273,7 +278,8 @@ fn parts(
     template.pieces.iter().map(part).collect()
 }
 
-fn fill(
+/// Appends the parts, filled in for a session.
+pub(super) fn fill(
     parts: &[TemplatePart],
     out: &mut Vec<u8>,
     session: &UserSession,

@@ -4,6 +4,7 @@
 mod api;
 mod bodies;
 mod churn;
+mod expectations;
 mod faults;
 mod http2;
 mod memory;

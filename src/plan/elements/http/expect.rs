@@ -1,18 +1,19 @@
 //! The requirements on a response: checks.
 
+use crate::plan::elements::http::expected::{
+    ExpectedHeader, ExpectedJson, ExpectedText, SizeBound, Statuses,
+};
+use crate::plan::elements::http::pattern::Pattern;
+use crate::plan::elements::http::template::{Encoding, Known, Template, template};
 use crate::plan::error::Errors;
 use crate::plan::names::NameKind;
-use crate::plan::raw::leaf_schema;
-use crate::plan::raw::{
-    At, Field, Named, OneOrMany, RawTable, Read, Status, read, table, wrong_type,
-};
-use crate::plan::span::Span;
-use crate::plan::text::Text;
-use crate::plan::tree::{Node, Value};
+use crate::plan::raw::{At, Field, Named, OneOrMany, RawTable, table};
+use crate::plan::span::{Span, TextRange};
+use crate::plan::text::{Placeholder, Text};
 use crate::plan::{Comparison, HeaderName, names};
-use crate::units::{Count, Time, is_printable, narrow};
-use schemars::json_schema;
+use crate::units::{Time, is_printable, narrow};
 use serde::{Deserialize, Serialize};
+use std::ops::RangeInclusive;
 
 /// One thing that an answer must be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,30 +32,82 @@ pub struct Check {
 /// The part of the response that a check looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Assertion {
-    /// The status is one of these.
-    Status(Vec<u16>),
+    /// The status is in one of these.
+    Status(Vec<RangeInclusive<u16>>),
     /// The body is this.
-    Body(String),
+    Body(Template),
     /// The body contains this; not empty.
-    Contains(String),
+    Contains(Template),
+    /// The body does not contain this; not empty.
+    NotContains(Template),
+    /// Some part of the body matches.
+    Matches(Pattern),
     /// The body is JSON and has this value at this place (RFC 6901).
     Json {
         /// The place.
         pointer: String,
         /// The value, in JSON.
-        value: String,
+        value: Template,
+    },
+    /// The body is JSON and has a number at this place (RFC 6901) for which this holds.
+    JsonNumber {
+        /// The place.
+        pointer: String,
+        /// How the number compares with the bound.
+        comparison: Comparison,
+        /// The bound: a number as JSON writes it.
+        bound: Template,
+    },
+    /// The body is JSON and has a value at this place (RFC 6901), or none.
+    JsonExists {
+        /// The place.
+        pointer: String,
+        /// Whether there is one.
+        exists: bool,
     },
     /// A header has this value; a value without `;` is compared with the part before the first `;`.
     Header {
         /// Which.
         name: HeaderName,
         /// The value.
-        value: String,
+        value: Template,
+    },
+    /// There is such a header, or none.
+    HeaderExists {
+        /// Which.
+        name: HeaderName,
+        /// Whether there is one.
+        exists: bool,
     },
     /// The body's size as it was sent, in bytes.
     Size(Comparison, u64),
     /// From sending to the last byte it took less than this.
     Time(Time),
+}
+
+impl Assertion {
+    /// The part of it that may be filled in for each request.
+    pub fn value(&self) -> Option<&Template> {
+        match self {
+            Self::Body(value)
+            | Self::Contains(value)
+            | Self::NotContains(value)
+            | Self::Json { value, .. }
+            | Self::JsonNumber { bound: value, .. }
+            | Self::Header { value, .. } => Some(value),
+            Self::Status(_)
+            | Self::Matches(_)
+            | Self::JsonExists { .. }
+            | Self::HeaderExists { .. }
+            | Self::Size(..)
+            | Self::Time(_) => None,
+        }
+    }
+
+    /// The placeholders that are filled in for each request, with their places in the plan.
+    pub fn givens(&self) -> impl Iterator<Item = (&Placeholder, &TextRange)> {
+        self.value().into_iter().flat_map(Template::givens)
+    }
 }
 
 table! {
@@ -67,18 +120,25 @@ table! {
         /// this name in the scenario. Default: a name for each, made from the check: `status 200`.
         /// In `steps`, a check with a name does not end the pass where it does not hold.
         name: Text,
-        /// This status, or one of these. Default: any from 200 to 399.
-        status: OneOrMany<Status>,
+        /// This status, or a class of them (`2xx`), or one of these. Default: `2xx`. A redirect
+        /// that is followed is not judged.
+        status: OneOrMany<Statuses>,
         /// Exactly this body. Default: any.
-        body: Text,
+        body: ExpectedText,
         /// The body contains this, or all of these.
-        contains: OneOrMany<Text>,
+        contains: OneOrMany<ExpectedText>,
+        /// The body does not contain this, or any of these.
+        not_contains: OneOrMany<ExpectedText>,
+        /// This regular expression, or each of these, matches some part of the body.
+        matches: OneOrMany<Text>,
         /// The body is JSON, and has these values at these places (RFC 6901):
-        /// `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits.
-        json: Named<JsonValue>,
+        /// `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits. A string that
+        /// begins with a sign compares numbers: `{ "/total" = ">= 3" }`. `{ exists = true }` takes
+        /// any value, `{ exists = false }` none; `{ equals = ">= 3" }` is that string itself.
+        json: Named<ExpectedJson>,
         /// Headers with these values; one without `;` is compared with the part before the first
-        /// `;`.
-        headers: Named<Text>,
+        /// `;`. `{ exists = true }` takes any value, `{ exists = false }` no such header.
+        headers: Named<ExpectedHeader>,
         /// Bytes of the body as they were sent: a number, or a bound: `<= 10k`.
         size: SizeBound,
         /// From sending to the last byte it took less than this.
@@ -88,98 +148,6 @@ table! {
         count_only: bool,
     }
 }
-
-/// Any value that JSON has, as TOML writes it: the text of JSON, with every digit that the plan
-/// has.
-#[derive(Debug, Clone)]
-pub(in crate::plan) struct JsonValue(pub String);
-
-impl Read for JsonValue {
-    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        let value = match &node.value {
-            Value::Text(text) => quoted(&text.value),
-            Value::Boolean(boolean) => boolean.to_string(),
-            Value::Integer(Some(number)) => number.to_string(),
-            Value::Float(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => {
-                number.trim_start_matches('+').to_owned()
-            }
-            Value::List(items) => {
-                let items: Option<Vec<_>> =
-                    items.iter().map(|item| Some(read::<Self>(item, errors)?.0)).collect();
-                format!("[{}]", items?.join(","))
-            }
-            Value::Table(table) => {
-                let entries = table.entries.iter();
-                let entries: Option<Vec<_>> = entries
-                    .map(|(key, node)| {
-                        let value = read::<Self>(node, errors)?.0;
-                        Some(format!("{}:{value}", quoted(&key.name)))
-                    })
-                    .collect();
-                format!("{{{}}}", entries?.join(","))
-            }
-            Value::Integer(_) | Value::Float(_) | Value::Datetime => {
-                wrong_type(node, "a value of JSON", errors)
-                    .help("write a string, a number, a boolean, a list or a table");
-                return None;
-            }
-        };
-        Some(Self(value))
-    }
-}
-
-/// A string of JSON.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-leaf_schema!(JsonValue, "JsonValue", json_schema!({ "description": "Any value of JSON." }));
-
-/// How large a body may be.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::plan) struct SizeBound {
-    pub comparison: Comparison,
-    pub bytes: u64,
-}
-
-impl Read for SizeBound {
-    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        let Value::Text(text) = &node.value else {
-            let Count(bytes) = Count::read(node, errors)?;
-            return Some(Self { comparison: Comparison::Equal, bytes });
-        };
-        let written = text.value.trim();
-        let signs = [
-            ("<=", Comparison::AtMost),
-            (">=", Comparison::AtLeast),
-            ("==", Comparison::Equal),
-            ("!=", Comparison::NotEqual),
-            ("<", Comparison::Less),
-            (">", Comparison::Greater),
-        ];
-        let (comparison, number) = signs
-            .iter()
-            .find_map(|(sign, comparison)| Some((*comparison, written.strip_prefix(sign)?)))
-            .unwrap_or((Comparison::Equal, written));
-        let Ok(Count(bytes)) = number.trim().parse() else {
-            errors
-                .add(node.at, "expected a body size")
-                .help("write a number of bytes, or a bound: `512`, `\"<= 10k\"`");
-            return None;
-        };
-        Some(Self { comparison, bytes })
-    }
-}
-
-leaf_schema!(
-    SizeBound,
-    "SizeBound",
-    json_schema!({
-        "description": "A number of bytes, or a bound.",
-        "examples": ["<= 10k", "> 0"],
-        "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 0 }],
-    })
-);
 
 /// The most checks of a request: each is one bit of a 64-bit number.
 const MOST: usize = 64;
@@ -201,7 +169,7 @@ impl Names {
 
 pub(in crate::plan) fn checks(
     field: &Field<OneOrMany<RawExpect>>,
-    names: &mut Names,
+    (names, known): (&mut Names, &Known),
     errors: &mut Errors,
 ) -> Vec<Check> {
     let mut checks = Vec::new();
@@ -211,7 +179,7 @@ pub(in crate::plan) fn checks(
             names::check(name, NameKind::Line, given.at, errors);
             Some(name.to_owned())
         });
-        let whats = whats(raw, errors);
+        let whats = assertions(raw, known, errors);
         if let Some(at) = raw.name.key().filter(|_| whats.is_empty() && !raw.is_doubtful()) {
             errors
                 .add(at, "this placeholder has no name")
@@ -242,49 +210,117 @@ pub fn count_only(checks: &[Check]) -> u64 {
 }
 
 /// The checks of a table, each with its default name.
-fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
-    let mut whats = Vec::new();
-    if let Some(given) = raw.status.given() {
-        let list: Vec<u16> = given.value.0.iter().map(|one| one.value.0).collect();
-        if list.is_empty() {
-            errors
-                .add(given.at, "`status` is empty: no response could match")
-                .help("write for example `status = 200`");
-        }
-        let words: Vec<String> = list.iter().map(ToString::to_string).collect();
-        whats.push((format!("status {}", words.join(" or ")), Assertion::Status(list)));
-    }
-    if let Some(body) = raw.body.value() {
-        whats.push(("body".to_owned(), Assertion::Body(body.value.clone())));
-    }
-    for given in raw.contains.value().into_iter().flat_map(|many| &many.0) {
-        if given.value.value.is_empty() {
-            errors
-                .add(given.at, "`contains` cannot be empty")
-                .help("write what it must contain: `contains = \"Welcome\"`");
-        }
-        let words = format!("contains \"{}\"", shown(&given.value));
-        whats.push((words, Assertion::Contains(given.value.value.clone())));
-    }
-    for (key, given) in raw.json.value().into_iter().flat_map(Named::read) {
-        pointer(&key.name, key.at, errors);
-        let (pointer, JsonValue(value)) = (key.name.clone(), given.value.clone());
-        whats.push((format!("json {pointer}"), Assertion::Json { pointer, value }));
-    }
+fn assertions(raw: &RawExpect, known: &Known, errors: &mut Errors) -> Vec<(String, Assertion)> {
+    let mut all = Vec::new();
+    all.extend(status(raw, errors));
+    content(raw, known, &mut all, errors);
+    json(raw, known, &mut all, errors);
     for (key, given) in raw.headers.value().into_iter().flat_map(Named::read) {
         let Some(name) = header(&key.name, key.at, errors) else { continue };
-        let value = given.value.value.clone();
-        whats.push((format!("header {name}"), Assertion::Header { name, value }));
+        all.push(match &given.value {
+            ExpectedHeader::Equals(text) => {
+                let value = template(text, Encoding::Plain, known, errors);
+                (format!("header {name}"), Assertion::Header { name, value })
+            }
+            ExpectedHeader::Exists(exists) => {
+                let words = format!("header {name} {}", existence(*exists));
+                (words, Assertion::HeaderExists { name, exists: *exists })
+            }
+        });
     }
     if let Some(size) = raw.size.value() {
         let words = format!("size {} {}", size.comparison, size.bytes);
-        whats.push((words, Assertion::Size(size.comparison, size.bytes)));
+        all.push((words, Assertion::Size(size.comparison, size.bytes)));
     }
     if let Some(given) = raw.time.given() {
         let time = crate::plan::raw::time(&raw.time, "time", given.value, errors);
-        whats.push((format!("time < {time}"), Assertion::Time(time)));
+        all.push((format!("time < {time}"), Assertion::Time(time)));
     }
-    whats
+    all
+}
+
+fn status(raw: &RawExpect, errors: &mut Errors) -> Option<(String, Assertion)> {
+    let given = raw.status.given()?;
+    let list: Vec<_> = given.value.0.iter().map(|one| one.value.range.clone()).collect();
+    if list.is_empty() {
+        errors
+            .add(given.at, "`status` is empty: no response could match")
+            .help("write for example `status = 200`");
+    }
+    let words: Vec<&str> = given.value.0.iter().map(|one| one.value.words.as_str()).collect();
+    Some((format!("status {}", words.join(" or ")), Assertion::Status(list)))
+}
+
+/// The checks of what the body says.
+fn content(
+    raw: &RawExpect,
+    known: &Known,
+    all: &mut Vec<(String, Assertion)>,
+    errors: &mut Errors,
+) {
+    let plain = |text: &Text, errors: &mut Errors| template(text, Encoding::Plain, known, errors);
+    if let Some(ExpectedText(body)) = raw.body.value() {
+        all.push(("body".to_owned(), Assertion::Body(plain(body, errors))));
+    }
+    for (key, field) in [("contains", &raw.contains), ("not_contains", &raw.not_contains)] {
+        for given in field.value().into_iter().flat_map(|many| &many.0) {
+            let ExpectedText(text) = &given.value;
+            if text.value.is_empty() {
+                errors
+                    .add(given.at, format!("`{key}` cannot be empty"))
+                    .help(format!("write the text: `{key} = \"Welcome\"`"));
+            }
+            let words = format!("{} \"{}\"", key.replace('_', " "), shown(text));
+            let text = plain(text, errors);
+            let negated = key == "not_contains";
+            let what = if negated { Assertion::NotContains } else { Assertion::Contains }(text);
+            all.push((words, what));
+        }
+    }
+    for given in raw.matches.value().into_iter().flat_map(|many| &many.0) {
+        match Pattern::new(&given.value.value) {
+            Ok(pattern) => {
+                let words = format!("matches \"{}\"", shown(&given.value));
+                all.push((words, Assertion::Matches(pattern)));
+            }
+            Err(::regex::Error::CompiledTooBig(_)) => {
+                errors.add(given.at, "this regular expression is too large");
+            }
+            Err(_) => {
+                errors
+                    .add(given.at, "invalid regular expression")
+                    .help("write it between single quotes: `matches = 'id=\\d+'`");
+            }
+        }
+    }
+}
+
+/// The checks of places in JSON.
+fn json(raw: &RawExpect, known: &Known, all: &mut Vec<(String, Assertion)>, errors: &mut Errors) {
+    for (key, given) in raw.json.value().into_iter().flat_map(Named::read) {
+        pointer(&key.name, key.at, errors);
+        let pointer = key.name.clone();
+        all.push(match &given.value {
+            ExpectedJson::Equals(text) => {
+                let value = template(text, Encoding::Json, known, errors);
+                (format!("json {pointer}"), Assertion::Json { pointer, value })
+            }
+            ExpectedJson::Compares(comparison, bound, shown) => {
+                let bound = template(bound, Encoding::Plain, known, errors);
+                let comparison = *comparison;
+                let words = format!("json {pointer} {shown}");
+                (words, Assertion::JsonNumber { pointer, comparison, bound })
+            }
+            ExpectedJson::Exists(exists) => {
+                let words = format!("json {pointer} {}", existence(*exists));
+                (words, Assertion::JsonExists { pointer, exists: *exists })
+            }
+        });
+    }
+}
+
+fn existence(exists: bool) -> &'static str {
+    if exists { "exists" } else { "does not exist" }
 }
 
 /// A text made fit for a name: on one line, short, and without values of environment variables.
@@ -295,6 +331,12 @@ fn shown(text: &Text) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// The pointer of a path with dots and brackets: `$.items[0].id`.
+fn dotted(path: &str) -> String {
+    let path = path.trim_start_matches('$').trim_start_matches('.');
+    path.replace(['.', '['], "/").replace(']', "")
 }
 
 /// Reports what is wrong with a JSON Pointer.
@@ -308,7 +350,7 @@ pub(super) fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         errors
             .add(at, "a JSON pointer starts with `/`")
-            .help(format!("write `\"/{}\"`", pointer.trim_start_matches("$.").replace('.', "/")));
+            .help(format!("write `\"/{}\"`", dotted(pointer)));
     } else if !escaped {
         errors
             .add(at, "in a JSON pointer `~` is written `~0`, and `/` within a name `~1`")

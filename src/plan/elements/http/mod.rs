@@ -4,6 +4,7 @@ pub(in crate::plan) mod auth;
 pub(in crate::plan) mod connection;
 pub(in crate::plan) mod data;
 pub(in crate::plan) mod expect;
+pub(in crate::plan) mod expected;
 pub(in crate::plan) mod extract;
 pub(in crate::plan) mod header_secret;
 pub(in crate::plan) mod headers;

@@ -38,7 +38,7 @@ pub struct Request {
     pub headers: Vec<(HeaderName, Templated<HeaderValue>)>,
     /// Sent with it; empty sends none.
     pub body: Body,
-    /// The checks of the response; without a check of the status, every status from 200 to 399 is
+    /// The checks of the response; without a check of the status, every status from 200 to 299 is
     /// taken. At most 64.
     pub checks: Vec<Check>,
     /// Values of the response for later steps.
@@ -144,7 +144,7 @@ table! {
         /// Sent with it: the content of this file, relative to the folder of the plan. In place of
         /// `body`.
         body_file: Text,
-        /// The checks of the response: a table, or several. Default: any status from 200 to 399.
+        /// The checks of the response: a table, or several. Default: a status from 200 to 299.
         expect: OneOrMany<RawExpect>,
         /// In `steps`: values of the response for later steps, as `${var.NAME}`.
         extract: Named<RawExtract>,
@@ -252,7 +252,7 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
         weight,
         headers: headers(&raw.headers, known, errors),
         body: body(raw, known, errors),
-        checks: checks(&raw.expect, names, errors),
+        checks: checks(&raw.expect, (names, known), errors),
         extract: extracts(&raw.extract, errors),
         think_time: think_time.map(|span| ThinkTime { min: span.min, max: span.max }),
         retry: match raw.retry.value() {

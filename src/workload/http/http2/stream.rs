@@ -1,5 +1,6 @@
 //! Turns one stream of a connection into an answer.
 
+use super::super::assertions::FilledValues;
 use super::super::error::RequestError;
 use super::super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
 use super::super::http1::ExchangeStep;
@@ -59,7 +60,7 @@ impl Http2Connection {
     ) -> Http2Stream {
         let prepared = &request_set.requests[request];
         let http2_request = prepared.http2_request.as_deref().cloned();
-        self.submit(prepared, request, http2_request, waker)
+        self.submit((prepared, request), http2_request, FilledValues::new(), waker)
     }
 
     /// Sends a request of a session. `room` is written over.
@@ -72,22 +73,24 @@ impl Http2Connection {
         waker: &Waker,
     ) -> Result<Http2Stream, RequestError> {
         let prepared = &request_set.requests[request];
+        let expected = request_set.expected_values(request, session)?;
         if request_set.fill(request, session, room, now_ns)?.is_none() {
-            return Ok(self.send(request_set, request, waker));
+            let http2_request = prepared.http2_request.as_deref().cloned();
+            return Ok(self.submit((prepared, request), http2_request, expected, waker));
         }
         let http2_request = Http2Request::new(room, request_set.is_secure()).ok_or_else(|| {
             let words = "a value that HTTP/2 cannot send: it was not sent";
             let words = format!("{}: {words}", prepared.words());
             RequestError::new(Failure::BadValue, FailureStage::Request, words)
         })?;
-        Ok(self.submit(prepared, request, Some(http2_request), waker))
+        Ok(self.submit((prepared, request), Some(http2_request), expected, waker))
     }
 
     fn submit(
         &mut self,
-        prepared: &PreparedRequest,
-        request: usize,
+        (prepared, request): (&PreparedRequest, usize),
         http2_request: Option<Http2Request>,
+        expected: FilledValues,
         waker: &Waker,
     ) -> Http2Stream {
         if self.in_flight == 0 {
@@ -105,7 +108,7 @@ impl Http2Connection {
             }
         };
         Http2Stream {
-            exchange: Exchange::new(request, prepared),
+            exchange: Exchange::new(request, prepared, expected),
             status: None,
             came: self.socket_status.came(),
             taken: self.consumed,

@@ -108,7 +108,7 @@ pub(super) fn get() -> Request {
 }
 
 pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
-    let status = status.map(|status| Assertion::Status(vec![status]));
+    let status = status.map(|status| Assertion::Status(vec![status..=status]));
     let whats = status.into_iter().chain(body.map(|body| Assertion::Body(body.into())));
     let checks =
         whats.map(|what| Check { name: 0, is_named: false, count_only: false, what }).collect();
