@@ -116,6 +116,13 @@ pub struct OverrideArgs {
         add = ArgValueCompleter::new(complete::scenarios)
     )]
     pub only: Vec<String>,
+    /// Hold thresholds like `service_time.p99 <= +5%` against the run in this result folder.
+    #[arg(
+        long,
+        value_name = "RESULT-DIR",
+        add = ArgValueCompleter::new(complete::folders)
+    )]
+    pub baseline: Option<String>,
 }
 
 /// The commands that people type, the main form apart.

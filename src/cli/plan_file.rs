@@ -9,8 +9,10 @@
 use super::ci::{self, When};
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
-use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
-use crate::store::SavedRun;
+use crate::machine::Environment;
+use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source, TextRange};
+use crate::results::baseline;
+use crate::store::{Baseline, SavedRun};
 use crate::workload::http::ScenarioFiles;
 use crate::workload::tls::PemFiles;
 use std::fs::File;
@@ -19,10 +21,14 @@ use std::path::Path;
 
 impl From<&OverrideArgs> for Overrides {
     fn from(args: &OverrideArgs) -> Self {
-        let OverrideArgs { set, scale, target, only } = args.clone();
-        Self { set, scale, target, only }
+        let OverrideArgs { set, scale, target, only, baseline } = args.clone();
+        Self { set, scale, target, only, baseline }
     }
 }
+
+/// What to do where a bound is relative to nothing.
+const NO_BASELINE: &str = "add `baseline = \"results/…\"` to the first lines of the plan, or pass \
+    `--baseline DIR`: the result folder of an earlier run of this plan";
 
 /// A plan and everything that was read for it, once.
 #[derive(Debug, Clone)]
@@ -34,12 +40,27 @@ pub(super) struct PlanFile {
     pub(super) files: Vec<ScenarioFiles>,
     /// The certificates and keys that its targets name; read when the first run needs them.
     pub(super) pem: PemFiles,
+    /// The run that its thresholds are relative to.
+    pub(super) baseline: Option<Baseline>,
+    /// How the machine of that run differs from this one, in words.
+    pub(super) other_machine: Vec<String>,
 }
 
 impl PlanFile {
     /// Reads a plan and the files that it names. Their errors are on standard error by then, also
     /// for the CI system around it.
     pub(super) fn read(path: &Path, args: &OverrideArgs, ci: When) -> Result<Self, ExitStatus> {
+        let mut file = Self::read_for_load(path, args, ci)?;
+        file.read_baseline(ci)?;
+        Ok(file)
+    }
+
+    /// The same for whoever judges nothing: bounds that are relative to a baseline stay so.
+    pub(super) fn read_for_load(
+        path: &Path,
+        args: &OverrideArgs,
+        ci: When,
+    ) -> Result<Self, ExitStatus> {
         if let Some(answer) = elsewhere::of_path(path) {
             return Err(refuse(&answer));
         }
@@ -52,7 +73,59 @@ impl PlanFile {
         let plan = parse(&source, &overrides).map_err(|errors| refuse_plan(&errors, ci))?;
         let files = engine::read_files(&plan, folder(&source))
             .map_err(|problems| refuse_plan(&of_files(&source, problems), ci))?;
-        Ok(Self { source, overrides, plan, files, pem: PemFiles::default() })
+        Ok(Self::new(source, overrides, plan, files))
+    }
+
+    fn new(source: Source, overrides: Overrides, plan: Plan, files: Vec<ScenarioFiles>) -> Self {
+        Self {
+            source,
+            overrides,
+            plan,
+            files,
+            pem: PemFiles::default(),
+            baseline: None,
+            other_machine: Vec::new(),
+        }
+    }
+
+    /// Makes bounds that are relative to the baseline absolute.
+    fn hold_against(&mut self) {
+        if let Some(baseline) = &self.baseline {
+            baseline.apply(&mut self.plan);
+        }
+    }
+
+    /// Reads the baseline that the plan or the command line names.
+    fn read_baseline(&mut self, ci: When) -> Result<(), ExitStatus> {
+        if !self.plan.needs_baseline() {
+            return Ok(());
+        }
+        let Some(named) = self.plan.baseline.clone() else {
+            return Err(refuse_plan(&PlanErrors::of_files(&self.source, lacking(&self.plan)), ci));
+        };
+        let any = |name: &str| std::env::var(name).ok().or_else(|| Some("unset".to_owned()));
+        let plan = Plan::parse_without_values(&self.source, &self.overrides, &any)
+            .map_err(|errors| refuse_plan(&errors, ci))?;
+        let path = match &named.spot {
+            Some(_) => folder(&self.source).join(&named.path),
+            None => named.path.clone(),
+        };
+        match baseline::read(&path, &plan, &Environment::read()) {
+            Ok(read) => {
+                self.baseline = Some(read.baseline);
+                self.other_machine = read.other_machine;
+                self.hold_against();
+                Ok(())
+            }
+            Err(error) if named.spot.is_some() => {
+                let all = [(named.spot, error.to_string(), error.help().to_owned())];
+                Err(refuse_plan(&PlanErrors::of_files(&self.source, all), ci))
+            }
+            Err(error) => {
+                diagnostic::print_error(&format!("--baseline: {error}"), Some(error.help()));
+                Err(ExitStatus::WrongPlan)
+            }
+        }
     }
 
     /// The plan of a saved run, with the files that it names in `files`, and targets at other
@@ -74,7 +147,10 @@ impl PlanFile {
             .map_err(|errors| refuse_plan(&errors, When::Never))?;
         let files = engine::read_files(&plan, folder(&source))
             .map_err(|problems| refuse_plan(&of_files(&source, problems), When::Never))?;
-        Ok(Self { source, overrides, plan, files, pem: PemFiles::default() })
+        let mut file = Self::new(source, overrides, plan, files);
+        file.baseline.clone_from(&run.header.baseline);
+        file.hold_against();
+        Ok(file)
     }
 
     /// The same plan with one more `--set`, which changes a level and no file: nothing is read
@@ -91,6 +167,7 @@ impl PlanFile {
         changed.overrides = overrides;
         changed.plan = parse(&changed.source, &changed.overrides)
             .map_err(|errors| refuse_plan(&errors, When::Never))?;
+        changed.hold_against();
         engine::recheck_files(&changed.plan, &changed.files)
             .map_err(|problems| refuse_plan(&of_files(&changed.source, problems), When::Never))?;
         Ok(changed)
@@ -99,6 +176,21 @@ impl PlanFile {
 
 fn parse(source: &Source, overrides: &Overrides) -> Result<Plan, PlanErrors> {
     Plan::parse(source, overrides, &|name| std::env::var(name).ok())
+}
+
+/// The bounds that are relative to nothing.
+fn lacking(plan: &Plan) -> Vec<(TextRange, String, String)> {
+    let thresholds = plan.scenarios.iter().flat_map(|scenario| &scenario.thresholds);
+    let relative = thresholds.filter_map(|threshold| threshold.relative.as_ref());
+    let mut all: Vec<(TextRange, String, String)> = relative
+        .map(|one| {
+            let message = format!("`{}` is relative to a baseline, and there is none", one.written);
+            (one.spot.clone(), message, NO_BASELINE.to_owned())
+        })
+        .collect();
+    // One of each stage stands for all of them.
+    all.dedup();
+    all
 }
 
 fn of_files(source: &Source, problems: Vec<FileProblem>) -> PlanErrors {

@@ -25,6 +25,20 @@ pub(super) fn monitors(plan: &Plan, force: bool) -> Result<Vec<String>, ExitStat
     Ok(errors.iter().map(ToString::to_string).collect())
 }
 
+/// Refuses a baseline of another machine, unless it is forced: then each difference is a warning.
+pub(super) fn baseline(other_machine: &[String], force: bool) -> Result<Vec<String>, ExitStatus> {
+    let words = |what: &String| format!("the baseline was measured on another machine: {what}");
+    if other_machine.is_empty() || force {
+        return Ok(other_machine.iter().map(words).collect());
+    }
+    for what in other_machine {
+        diagnostic::print_error(&words(what), None);
+    }
+    let help = "run the baseline on this machine, or pass `--force` to compare all the same";
+    diagnostic::print_error("figures of another machine are no baseline", Some(help));
+    Err(ExitStatus::NotFit)
+}
+
 /// Compares the plan with this machine and returns warnings, in words. A run that cannot work is
 /// refused unless it is forced.
 pub(super) fn check(

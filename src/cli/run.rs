@@ -138,7 +138,7 @@ pub(super) fn run_once(
 
 /// Checks everything that can be known before anything is sent.
 fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitStatus> {
-    let PlanFile { plan, files, .. } = &mut plan_file;
+    let PlanFile { plan, files, other_machine, .. } = &mut plan_file;
     if args.no_probe {
         plan.targets.iter_mut().for_each(|target| target.probe = false);
     }
@@ -148,6 +148,7 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
     let limits = MachineLimits::read();
     let probes = Probes::take(plan, &limits).with_files(plan, engine::file_memory(plan, files));
     let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
+    warnings.extend(preflight::baseline(other_machine, args.force)?);
     if !args.no_probe {
         warnings.extend(preflight::monitors(plan, args.force)?);
     }
@@ -233,6 +234,7 @@ fn create_store(args: &RunArgs, file: &PlanFile) -> Result<Store, ExitStatus> {
         plan,
         text: &source.text,
         overrides,
+        baseline: file.baseline.as_ref(),
         now: Timestamp::now(),
         environment: &environment,
     };

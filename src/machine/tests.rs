@@ -42,6 +42,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         search: None,
         repeat: None,
         compare: None,
+        baseline: None,
     }
 }
 

@@ -74,5 +74,6 @@ fn held(endpoint: Endpoint) -> Plan {
         search: None,
         repeat: None,
         compare: None,
+        baseline: None,
     }
 }

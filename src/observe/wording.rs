@@ -204,7 +204,7 @@ pub(super) fn threshold(view: &View, finding: &Finding) -> Option<(char, String)
         }
     };
     let value = value.map(|value| format!(" ({value})")).unwrap_or_default();
-    Some((sign, format!("{place}{}{value}", threshold.condition)))
+    Some((sign, format!("{place}{}{value}", threshold.words)))
 }
 
 /// The generator's own health: `2 workers · cpu 71% · rss 1.91 GiB · lag 3.00 ms`.

@@ -26,6 +26,7 @@ mod text;
 mod tree;
 
 pub use crate::catalogue::{CountMetric, Metric, Phase, RateMetric, RatioMetric, Stat, TimeMetric};
+pub use elements::baseline::BaselineFolder;
 pub use elements::compare::{CompareSettings, DEFAULT_RUNS, MOST_RUNS};
 pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, SourceUse};
 pub use elements::hold::churn::Churn;
@@ -63,6 +64,7 @@ pub use elements::target::faults::Faults;
 pub use elements::target::tls::Tls;
 pub use elements::target::{Endpoint, Target};
 pub use elements::threshold::expected::{Sparse, sparse};
+pub use elements::threshold::relative::{BoundChange, RelativeBound};
 pub use elements::threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 pub use elements::validity_limits::ValidityLimits;
 pub use error::{PlanError, PlanErrors};
@@ -99,9 +101,16 @@ pub struct Plan {
     pub repeat: Option<u64>,
     /// The comparison of runs in turns.
     pub compare: Option<CompareSettings>,
+    /// The earlier run that thresholds are relative to.
+    pub baseline: Option<BaselineFolder>,
 }
 
 impl Plan {
+    /// Whether a threshold is relative to a baseline.
+    pub fn needs_baseline(&self) -> bool {
+        self.scenarios.iter().flat_map(|one| &one.thresholds).any(|one| one.relative.is_some())
+    }
+
     /// The target of a scenario of this plan.
     pub fn target(&self, scenario: &Scenario) -> &Target {
         &self.targets[scenario.target]

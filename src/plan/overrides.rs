@@ -99,6 +99,13 @@ pub(super) fn only(overrides: &Overrides, names: &[&str], errors: &mut Errors) -
     keep
 }
 
+/// The folder of `--baseline`, and where it stands.
+pub(super) fn baseline(overrides: &Overrides, errors: &mut Errors) -> Option<(String, Span)> {
+    let folder = overrides.baseline.as_ref()?;
+    let argument = Argument::new("--baseline", folder, &|_| None, errors);
+    Some((folder.clone(), argument.place(0, folder.len())))
+}
+
 fn apply_target(target: &str, argument: &Argument<'_>, root: &mut TableNode, errors: &mut Errors) {
     let Some(equals) = target.find('=') else {
         errors

@@ -22,4 +22,7 @@ pub struct Overrides {
     pub target: Vec<String>,
     /// `--only SCENARIO`.
     pub only: Vec<String>,
+    /// `--baseline DIR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
 }

@@ -4,6 +4,7 @@
 //! **Invariant:** everything here is a function of [`SavedRun`](crate::store::SavedRun)s and of the
 //! files beside them; no folder of a run is written to.
 
+pub mod baseline;
 pub mod compare;
 mod folders;
 pub mod index;

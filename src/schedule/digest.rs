@@ -61,7 +61,10 @@ fn digest(what: &str, mut value: Value) -> String {
 fn remove_places(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, _| !["spot", "line", "condition", "is_default"].contains(&&**key));
+            map.retain(|key, of| !(key == "relative" && of.is_null()));
+            map.retain(|key, _| {
+                !["spot", "line", "condition", "written", "is_default"].contains(&&**key)
+            });
             map.values_mut().for_each(remove_places);
         }
         Value::Array(all) => all.iter_mut().for_each(remove_places),

@@ -72,6 +72,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
         search: None,
         repeat: None,
         compare: None,
+        baseline: None,
     }
 }
 

@@ -9,6 +9,8 @@
 
 use super::Error;
 use super::archive::ArchiveSource;
+use super::baseline::Baseline;
+use super::tool::Tool;
 use crate::machine::{MachineLimits, NetworkPath};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::{Cell, CellKey, Entry};
@@ -76,31 +78,11 @@ pub struct Header {
     pub overrides: Overrides,
     /// When the result folder was made, on the wall clock.
     pub created_at: Timestamp,
+    /// The run that thresholds are relative to, with its figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// What the indices in the entries mean.
     pub scenarios: Vec<ScenarioNames>,
-}
-
-/// The program that ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Tool {
-    /// `planrun`.
-    pub name: String,
-    /// Its version.
-    pub version: String,
-    /// The commit it was built from, where the build knew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
-}
-
-impl Tool {
-    /// This program.
-    pub fn this() -> Self {
-        Self {
-            name: env!("CARGO_PKG_NAME").to_owned(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: option_env!("PLANRUN_COMMIT").map(str::to_owned),
-        }
-    }
 }
 
 /// The overrides of the command line, as typed.
@@ -113,6 +95,7 @@ pub fn options(overrides: &Overrides) -> Vec<String> {
         each("scale", overrides.scale.as_slice()),
         each("target", &overrides.target),
         each("only", &overrides.only),
+        each("baseline", overrides.baseline.as_slice()),
     ]
     .concat()
 }

@@ -8,6 +8,7 @@
 mod append_file;
 mod archive;
 mod atomic_file;
+mod baseline;
 mod downsampler;
 mod folder;
 mod journal;
@@ -15,21 +16,23 @@ mod pending;
 mod readings;
 mod saved_run;
 mod timeline;
+mod tool;
 mod writer;
 
 pub use archive::{compress, compress_after_run};
 pub use atomic_file::{AtomicFile, write};
+pub use baseline::{Baseline, BaselineFigure};
 pub use downsampler::{Bulk, keeps_seconds, most_bytes};
 pub use folder::{FolderLock, checksums, create, file_names, is_run, sums};
 pub use journal::{
-    Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile,
-    options,
+    Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, UsedFile, options,
 };
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::{decode, encode};
 pub use pending::MissingFacts;
 pub use saved_run::{Damage, SavedRun};
 pub use timeline::{HostPoint, MOST_POINTS, Timeline, TimelinePoint};
+pub use tool::Tool;
 pub use writer::{Closed, GrowingFiles, NewRun, Store};
 
 use std::io;

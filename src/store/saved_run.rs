@@ -80,14 +80,18 @@ impl SavedRun {
         }
         let (header, mut journal) = journal::Reader::open(folder)?;
         let (plan, without_values) = plans_of(folder, &header)?;
-        let plan = without_later_defaults(plan, &header);
+        let plan = held_against(without_later_defaults(plan, &header), &header)
+            .ok_or_else(|| not_results("it has no figures of its baseline".to_owned()))?;
         if ScenarioNames::of(&plan) != header.scenarios {
             let reason =
                 "its plan reads differently today: is an environment variable another one?";
             return Err(not_results(reason.to_owned()));
         }
         let mut saved = Self::growing(folder, plan, header);
-        saved.plan_without_values = without_later_defaults(without_values, &saved.header);
+        let without_values = without_later_defaults(without_values, &saved.header);
+        if let Some(without_values) = held_against(without_values, &saved.header) {
+            saved.plan_without_values = without_values;
+        }
         (saved.environment, saved.environment_fault) = environment_of(folder, &saved.header);
         let mut judge = Judge::new(&saved.plan);
         saved.recording_file = journal.file_name();
@@ -275,6 +279,15 @@ fn environment_of(folder: &Path, header: &Header) -> (Value, Option<&'static str
     }
     serde_json::from_slice(&bytes)
         .map_or((Value::Null, Some("is not JSON")), |environment| (environment, None))
+}
+
+/// The plan with bounds that are relative to a baseline made absolute; `None` where the recording
+/// does not know its figures.
+fn held_against(mut plan: Plan, header: &Header) -> Option<Plan> {
+    match &header.baseline {
+        Some(baseline) => baseline.apply(&mut plan).then_some(plan),
+        None => (!plan.needs_baseline()).then_some(plan),
+    }
 }
 
 /// The plan with the thresholds that it was run with: a run from before there were default ones had

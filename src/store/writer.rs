@@ -7,9 +7,9 @@
 
 use super::append_file::AppendFile;
 use super::downsampler::Downsampler;
-use super::journal::{self, Finished, Header, Line, ScenarioNames, Started, Tool};
+use super::journal::{self, Finished, Header, Line, ScenarioNames, Started};
 use super::pending::PendingFile;
-use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
+use super::{Baseline, Error, FolderLock, SavedRun, Tool, atomic_file, folder, name};
 use crate::machine::Environment;
 use crate::plan::{Overrides, Plan};
 use crate::record::Entry;
@@ -77,6 +77,8 @@ pub struct NewRun<'a> {
     pub text: &'a str,
     /// What the command line changes in it.
     pub overrides: &'a Overrides,
+    /// The run that its thresholds are relative to.
+    pub baseline: Option<&'a Baseline>,
     /// The time, on the wall clock.
     pub now: Timestamp,
     /// Facts of the machine.
@@ -116,7 +118,7 @@ impl Store {
         series: Box<dyn GrowingFiles>,
         plan_sha256: String,
     ) -> Result<Self, Error> {
-        let NewRun { plan, text, overrides, now, environment } = *run;
+        let NewRun { plan, text, overrides, baseline, now, environment } = *run;
         let lock = FolderLock::take(folder)?;
         let environment = json(environment);
         atomic_file::write(folder, name::PLAN, text.as_bytes())?;
@@ -130,6 +132,7 @@ impl Store {
             seed: plan.seed,
             overrides: overrides.clone(),
             created_at: now,
+            baseline: baseline.cloned(),
             scenarios: ScenarioNames::of(plan),
         };
         let mut writer = Writer::create(folder, plan, series)?;
@@ -358,6 +361,7 @@ mod tests {
             out.path(),
             &NewRun {
                 plan: &plan(),
+                baseline: None,
                 text: PLAN,
                 overrides: &Overrides::default(),
                 now: Timestamp::UNIX_EPOCH,

@@ -186,7 +186,7 @@ fn thresholds(page: &mut Page<'_>, scenario: &Scenario) -> io::Result<()> {
     let mut table = Table::new(vec![Column::left(""), Column::sentence("")]);
     for threshold in &scenario.thresholds {
         table.row(vec![
-            visible(&threshold.condition).into_owned().into(),
+            visible(&threshold.words()).into_owned().into(),
             looks_at(threshold, scenario).into(),
         ]);
     }

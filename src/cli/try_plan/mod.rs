@@ -70,9 +70,10 @@ fn tried(args: &TryArgs) -> Result<ExitStatus, ExitStatus> {
         scale: None,
         target: args.target.clone(),
         only: args.scenario.clone(),
+        baseline: None,
     };
     let PlanFile { source, plan, files, pem, .. } =
-        PlanFile::read(&args.plan, &overrides, ci::When::Never)?;
+        PlanFile::read_for_load(&args.plan, &overrides, ci::When::Never)?;
     let options = TrialOptions { request: args.request.as_deref(), row: args.row };
     let kept = plan.scenarios.clone();
     let plan = trial_plan(plan, options).map_err(|why| {

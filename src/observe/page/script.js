@@ -147,7 +147,7 @@ const thresholds = (view, outline) => {
     let value = one.value === null ? 'no data yet' : figure(threshold.unit, one.value);
     if (state === 'too_few') value = `${grouped(one.samples)} of ${grouped(detail.needed)} samples`;
     if (state === 'unreached') value = `no samples, ${grouped(detail.failed)} failed`;
-    return { order: tone === 'bad' ? 0 : tone === 'good' ? 1 : 2, cells: [sign, tone, `${place ? `${place}: ` : ''}${threshold.condition}`, value] };
+    return { order: tone === 'bad' ? 0 : tone === 'good' ? 1 : 2, cells: [sign, tone, `${place ? `${place}: ` : ''}${threshold.words}`, value] };
   });
   list.sort((one, other) => one.order - other.order);
   const items = list.slice(0, 40).map(one => condition(...one.cells));

@@ -45,6 +45,7 @@ pub(super) fn threshold(
         metric,
         comparison,
         bound: Bound(bound),
+        relative: None,
         scope: Scope::Scenario,
         during: During::Hold,
         window: None,
@@ -131,6 +132,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         search: None,
         repeat: None,
         compare: None,
+        baseline: None,
     }
 }
 

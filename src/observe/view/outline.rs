@@ -87,6 +87,8 @@ pub(in crate::observe) enum StageLevel {
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::observe) struct ThresholdOutline {
     pub(in crate::observe) condition: String,
+    /// The same with what a relative bound comes to.
+    pub(in crate::observe) words: String,
     /// What it is about.
     #[serde(skip)]
     pub(in crate::observe) metric: Metric,
@@ -178,7 +180,9 @@ impl StageOutline {
 impl ThresholdOutline {
     fn new(threshold: &Threshold) -> Self {
         let metric = threshold.metric;
-        Self { condition: threshold.condition.clone(), metric, unit: metric.row().unit }
+        let unit = metric.row().unit;
+        let condition = threshold.condition.clone();
+        Self { condition, words: threshold.words().into_owned(), metric, unit }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The elements of a plan, one in each file: its type, its keys with their meaning, and their
 //! defaults.
 
+pub(in crate::plan) mod baseline;
 pub(in crate::plan) mod compare;
 pub(in crate::plan) mod extent;
 pub(in crate::plan) mod generator;

@@ -3,6 +3,7 @@
 //! **Invariant:** keys that could not be read were reported where they were read; only
 //! contradictions are reported here.
 
+use crate::plan::elements::baseline;
 use crate::plan::elements::compare::{self, RawCompare};
 use crate::plan::elements::generator::RawGenerator;
 use crate::plan::elements::hold::close::Close;
@@ -47,6 +48,10 @@ table! {
         description: Text,
         /// Seeds think times, jitter and the choice of requests. Default: 42.
         seed: Count,
+        /// The result folder of an earlier run of this plan, as seen from the plan's folder:
+        /// thresholds like `service_time.p99 <= +5%` are relative to its figures.
+        /// `--baseline DIR` overrides it.
+        baseline: Text,
         /// Exporters of metrics to read beside the load, each with a name.
         monitors: Named<RawMonitor>,
         /// How this machine makes the load.
@@ -118,6 +123,7 @@ pub(in crate::plan) fn lower(
     let names: Vec<&str> = raw_scenarios.read().map(|(key, _)| key.name.as_str()).collect();
     let keep = overrides::only(overrides, &names, errors);
     check_waits(raw_scenarios, &scenarios, errors);
+    let baseline = baseline::baseline(&raw.baseline, overrides, &scenarios, errors);
     let search = search::search(&raw.search, &scenarios, &context, errors);
     let searches = !raw.search.is_absent();
     let repeat = compare::repeat(&raw.repeat, searches, errors);
@@ -137,6 +143,7 @@ pub(in crate::plan) fn lower(
         search,
         repeat,
         compare,
+        baseline,
     };
     check_ports(raw, &plan, errors);
     pick(plan, &keep)

@@ -147,6 +147,14 @@ pub(in crate::plan) fn search(
             .add(given.at, "no level can fail this search: the plan has no thresholds")
             .help("leave `thresholds = []` out of the scenario: it has one by default");
     }
+    if scenarios.iter().flat_map(|one| &one.thresholds).any(|one| one.relative.is_some()) {
+        errors
+            .add(
+                given.at,
+                "a search runs loads other than the baseline's, to which a threshold is relative",
+            )
+            .help("write an absolute bound, or remove `search`");
+    }
     let scenario = scenario(raw, given, scenarios, errors)?;
     let stage = stage(raw, scenario, errors)?;
     let unit = match scenario.stages[stage].level {

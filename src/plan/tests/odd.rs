@@ -42,7 +42,7 @@ proptest! {
 
     #[test]
     fn no_override_is_too_odd(set in ".{0,40}", target in ".{0,20}", scale in ".{0,8}", only in ".{0,8}") {
-        let overrides = Overrides { set: vec![set], scale: Some(scale), target: vec![target], only: vec![only] };
+        let overrides = Overrides { set: vec![set], scale: Some(scale), target: vec![target], only: vec![only], baseline: None };
         let _ = read(HOLD, &overrides);
     }
 

@@ -63,6 +63,9 @@ fn threshold(run: &SavedRun, finding: &Finding) -> Option<Case> {
     if !behind.is_empty() {
         figures = format!("{figures}: {behind}");
     }
+    if let Some(against) = threshold.against() {
+        figures = format!("{figures}; bound {against}");
+    }
     if outcome == CaseOutcome::Skipped && finding.state.is_broken() {
         figures = format!("{figures}; broken, but an INVALID run proves nothing about the target");
     }

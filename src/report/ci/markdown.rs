@@ -11,7 +11,7 @@ use crate::report::section::ScenarioFacts;
 use crate::report::table::escaped;
 use crate::report::text::Detail;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table};
-use crate::report::text::{ending, said, threshold_table};
+use crate::report::text::{baseline, ending, said, threshold_table};
 use crate::store::SavedRun;
 use crate::verdict::Verdict;
 
@@ -50,7 +50,8 @@ fn heading(run: &SavedRun) -> String {
 fn about(run: &SavedRun) -> String {
     let folder = escaped(&visible(&run.folder.to_string_lossy()));
     let end = escaped(&ending(run));
-    format!("{end} · seed {} · results in {folder}\n", run.plan.seed)
+    let baseline = baseline(run).map(|text| format!(" · {}", escaped(&text))).unwrap_or_default();
+    format!("{end} · seed {}{baseline} · results in {folder}\n", run.plan.seed)
 }
 
 fn why_invalid(run: &SavedRun) -> Option<String> {

@@ -18,7 +18,7 @@ pub use document::document;
 
 use super::causes::causes;
 use super::foreign::visible;
-use super::text::{ending, rules, said, threshold_table};
+use super::text::{baseline, ending, rules, said, threshold_table};
 use crate::store::{SavedRun, options};
 use crate::verdict::{RuleStatus, Verdict};
 use maud::{Markup, html};
@@ -61,6 +61,7 @@ fn heading(run: &SavedRun) -> Markup {
                 (visible(&ending(run)))
                 @if let Some(started) = &run.started { " · started " (started.at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) }
                 " · seed " (run.plan.seed)
+                @if let Some(text) = baseline(run) { " · " (text) }
             }
         }
     }

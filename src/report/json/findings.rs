@@ -2,8 +2,9 @@
 
 use crate::plan::{Bound, Metric};
 use crate::report::figures::whole;
-use crate::store::SavedRun;
+use crate::store::{Baseline, SavedRun, Tool};
 use crate::verdict::{Breach, Finding, Health, RuleStatus, RuleUnit, ThresholdState};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -96,6 +97,23 @@ impl<'a> HealthReport<'a> {
     }
 }
 
+/// The run that thresholds are relative to.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct BaselineReport<'a> {
+    /// The plan's name, and the run's time and digest.
+    run: &'a str,
+    /// When its folder was made.
+    created_at: Timestamp,
+    tool: &'a Tool,
+}
+
+impl<'a> BaselineReport<'a> {
+    pub(super) fn new(baseline: &'a Baseline) -> Self {
+        let Baseline { run, created_at, tool, .. } = baseline;
+        Self { run, created_at: *created_at, tool }
+    }
+}
+
 /// One threshold, where it was evaluated.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ThresholdReport<'a> {
@@ -119,6 +137,11 @@ pub(super) struct ThresholdReport<'a> {
     bound: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bound_ns: Option<u64>,
+    /// The figure of the baseline that the bound is relative to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -159,6 +182,8 @@ impl<'a> ThresholdReport<'a> {
             comparison: threshold.comparison.to_string(),
             bound: (!time).then_some(bound),
             bound_ns: time.then(|| whole(bound)),
+            baseline: threshold.baseline().filter(|_| !time),
+            baseline_ns: threshold.baseline().filter(|_| time).map(whole),
             value: finding.value.filter(|_| !time),
             // A response that never arrived has no time.
             value_ns: finding.value.filter(|value| time && value.is_finite()).map(whole),

@@ -21,7 +21,7 @@ use crate::store::{Bulk, MissingFacts, ResolvedTarget, Tool, UsedFile, options};
 use crate::units::schema::{map_of, written};
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
-use findings::{BreachReport, HealthReport, ThresholdReport};
+use findings::{BaselineReport, BreachReport, HealthReport, ThresholdReport};
 use jiff::Timestamp;
 use monitors::MonitorReport;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -105,6 +105,9 @@ struct ReportDocument<'a> {
     invalid: Vec<BreachReport>,
     health: Vec<HealthReport<'a>>,
     thresholds: Vec<ThresholdReport<'a>>,
+    /// The run that thresholds are relative to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    baseline: Option<BaselineReport<'a>>,
     causes: Vec<CauseReport<'a>>,
     plan: PlanReport<'a>,
     tool: &'a Tool,
@@ -227,6 +230,7 @@ impl<'a> ReportDocument<'a> {
                 .iter()
                 .filter_map(|one| ThresholdReport::new(run, one))
                 .collect(),
+            baseline: run.header.baseline.as_ref().map(BaselineReport::new),
             causes: CauseReport::all(run),
             plan: PlanReport {
                 name: &run.plan.name,

@@ -88,9 +88,17 @@ fn last(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result
 fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     verdict_line(run, out)?;
     let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
+    facts.extend(baseline(run));
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
     paragraph(out, "  ", &listed(&facts), QUIET)?;
     notes(run).iter().try_for_each(|note| paragraph(out, "  ", note, DOUBT))
+}
+
+/// Which run its thresholds are relative to.
+pub(in crate::report) fn baseline(run: &SavedRun) -> Option<String> {
+    let baseline = run.header.baseline.as_ref()?;
+    let made = baseline.created_at.strftime("%Y-%m-%d %H:%M:%S UTC");
+    Some(format!("baseline {} of {made}", visible(&baseline.run)))
 }
 
 fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
@@ -221,7 +229,7 @@ fn table_of<'a>(run: &SavedRun, findings: impl Iterator<Item = &'a Finding>) -> 
         table.row(vec![
             TableCell::styled(word, style),
             place.into(),
-            visible(&threshold.condition).into_owned().into(),
+            visible(&threshold.words()).into_owned().into(),
             TableCell::styled(value, if finding.state.is_broken() { BAD } else { STRONG }),
             TableCell::styled(behind(threshold, finding), QUIET),
         ]);

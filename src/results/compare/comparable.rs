@@ -110,7 +110,7 @@ pub(super) fn differences(
 }
 
 /// The differences of two machines, in words. An unknown property is not a difference.
-fn machines(one: &Value, other: &Value) -> Vec<String> {
+pub(in crate::results) fn machines(one: &Value, other: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (name, [table, key]) in MACHINE {
         let [was, is] = [one, other].map(|all| shown(key, &all[table][key]));

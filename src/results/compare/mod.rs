@@ -24,6 +24,7 @@ use crate::plan::Metric;
 use crate::store::{Error, SavedRun};
 use bootstrap::interval;
 pub(super) use bootstrap::{interval_of_median, median};
+pub(super) use comparable::machines;
 pub(super) use figures::figures;
 use figures::{FigurePlace, RunFigure};
 use serde::{Serialize, Serializer};

@@ -3,9 +3,9 @@
 use super::*;
 use crate::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use crate::record::{AttemptOutcome, Cell, CellKey, Counter, ScenarioSecond, Second};
-use crate::store::SavedRun;
-use crate::store::journal::{Header, SCHEMA, ScenarioNames, Tool};
+use crate::store::journal::{Header, SCHEMA, ScenarioNames};
 use crate::store::writer::{Nothing, Writer};
+use crate::store::{SavedRun, Tool};
 use crate::units::sha256;
 
 const KEY: CellKey = CellKey { stage: 0, phase: Phase::Hold };
@@ -106,6 +106,7 @@ fn writer(folder: &Path) -> Writer {
         seed: plan.seed,
         overrides: Overrides::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
+        baseline: None,
         scenarios: ScenarioNames::of(&plan),
     }));
     writer.write();

@@ -24,6 +24,7 @@ fn threshold(metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
         metric,
         comparison,
         bound: Bound(bound),
+        relative: None,
         scope: Scope::Scenario,
         during: During::Hold,
         window: None,

@@ -62,6 +62,7 @@ impl Small {
         environment.cpu.usable = Some(4);
         let run = NewRun {
             plan: &plan,
+            baseline: None,
             text: TEXT,
             overrides: &Overrides::default(),
             now: NOW.parse().unwrap(),

@@ -82,8 +82,14 @@ fn hostile() -> String {
     let out = tempfile::tempdir().unwrap();
     let environment = Environment::default();
     let now = super::NOW.parse().unwrap();
-    let run =
-        NewRun { plan: &plan, text: &text, overrides: &overrides, now, environment: &environment };
+    let run = NewRun {
+        plan: &plan,
+        baseline: None,
+        text: &text,
+        overrides: &overrides,
+        now,
+        environment: &environment,
+    };
     let mut store = Store::create(out.path(), &run, Box::new(RowSeries::new(&plan))).unwrap();
     let mut started = canned::started();
     started.targets.truncate(1);

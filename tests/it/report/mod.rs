@@ -1,6 +1,7 @@
 //! What a run leaves behind: every format of a canned run, live, saved and recovered; damaged
 //! journals, full disks.
 
+mod baseline;
 mod canned;
 mod ci;
 mod command;
@@ -32,6 +33,7 @@ fn store(out: &Path, environment: &Environment) -> Result<Store, Error> {
     let plan = canned::plan();
     let run = NewRun {
         plan: &plan,
+        baseline: None,
         text: canned::TEXT,
         overrides: &canned::overrides(),
         now,

@@ -67,6 +67,7 @@ fn a_soak_grows_by_two_kilobytes_a_second_and_scenario_at_most() {
     let plan = canned::plan();
     let run = NewRun {
         plan: &plan,
+        baseline: None,
         text: canned::TEXT,
         overrides: &canned::overrides(),
         now: super::NOW.parse().unwrap(),

@@ -95,6 +95,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
         search: None,
         repeat: None,
         compare: None,
+        baseline: None,
     };
     let schedule = Schedule::new(&plan);
     Load {

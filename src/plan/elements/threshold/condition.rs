@@ -2,6 +2,7 @@
 
 use crate::catalogue::{Better, MetricUnit, ProtocolKind, within};
 use crate::plan::elements::monitor::{self, Monitor};
+use crate::plan::elements::threshold::relative::{self, BoundChange};
 use crate::plan::suggest::{did_you_mean, most_shared, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, foreign};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
@@ -11,7 +12,10 @@ use std::ops::Range;
 pub(in crate::plan) struct Condition {
     pub metric: Metric,
     pub comparison: Comparison,
+    /// Not a number where it is relative.
     pub bound: Bound,
+    /// How far it is from the baseline, and where that stands in the text.
+    pub change: Option<(BoundChange, Range<usize>)>,
 }
 
 /// The error, and its place in the text.
@@ -88,16 +92,24 @@ pub(in crate::plan) fn parse(
         let help = example(metric).replace(&metric.to_string(), &name);
         return Err(ConditionError::new(start..signs, "the bound is missing", help));
     }
-    let bound = bound(&text[bound_range.clone()], metric).map_err(|(message, help)| {
+    let written = &text[bound_range.clone()];
+    let wrong_bound = |(message, help): (String, Option<String>)| {
         // The name of a check or monitor is known only here.
         let named = |text: String| text.replace(&metric.to_string(), &name);
         let (message, help) = (named(message), help.map(named));
         ConditionError { range: bound_range.clone(), message, help }
-    })?;
+    };
+    let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    if let Some(change) = relative::change(written, metric, is_equality) {
+        let change = change.map_err(wrong_bound)?;
+        let bound = Bound(f64::NAN);
+        return Ok(Condition { metric, comparison, bound, change: Some((change, bound_range)) });
+    }
+    let bound = bound(written, metric).map_err(wrong_bound)?;
     if let Some((message, help)) = pointless(metric, comparison, bound) {
         return Err(ConditionError::new(whole, message, help));
     }
-    Ok(Condition { metric, comparison, bound })
+    Ok(Condition { metric, comparison, bound, change: None })
 }
 
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
@@ -267,10 +279,12 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
         match is.iter().find(|(is, _)| *is) {
             // A number that only lacks its unit gets a more specific hint.
             Some((_, "a number")) if !metric.is_ratio() => (message, help),
-            Some((_, is)) if *is != "a number" => (
-                format!("`{text}` is {is}, and `{metric}` is {}", unit.name()),
-                Some(example(metric)),
-            ),
+            Some((_, is)) if *is != "a number" => {
+                let message = format!("`{text}` is {is}, and `{metric}` is {}", unit.name());
+                let help = example(metric);
+                let relative = format!("{help}; relative to a baseline: `{metric} <= +{text}`");
+                (message, Some(if *is == "a ratio" { relative } else { help }))
+            }
             _ => (message, help),
         }
     })

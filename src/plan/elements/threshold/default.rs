@@ -23,6 +23,7 @@ pub(in crate::plan) fn default_threshold(seen: &ThresholdContext<'_>) -> Option<
         metric: Metric::Ratio(metric),
         comparison,
         bound: Bound(bound),
+        relative: None,
         scope: Scope::Scenario,
         during,
         window: None,

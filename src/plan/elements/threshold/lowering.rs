@@ -6,6 +6,7 @@ use crate::plan::elements::stage::Stages;
 use crate::plan::elements::threshold::condition::Condition;
 use crate::plan::elements::threshold::default::default_threshold;
 use crate::plan::elements::threshold::reach::ThresholdContext;
+use crate::plan::elements::threshold::relative::RelativeBound;
 use crate::plan::elements::threshold::{
     DuringWord, RawThreshold, RawThresholdTable, condition, reach, request_scope,
 };
@@ -15,7 +16,7 @@ use crate::plan::raw::time;
 use crate::plan::span::Span;
 use crate::plan::suggest::did_you_mean;
 use crate::plan::text::{Text, inside};
-use crate::plan::{During, Metric, Protocol, Scope, Threshold, names};
+use crate::plan::{During, Metric, Protocol, RequestScope, Scope, Stage, Threshold, names};
 use crate::units::{Time, is_printable};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -63,9 +64,45 @@ pub(in crate::plan) fn thresholds(
         if errors.count() == before && stages.known && protocol_known {
             reach::check(&threshold, &seen, metric_place(text), errors);
         }
-        thresholds.push(threshold);
+        thresholds.extend(with_one_baseline(threshold, &stages.list, protocol));
+        if thresholds.len() > MOST {
+            errors.add(text.at, format!("a scenario has at most {MOST} thresholds"));
+            return Vec::new();
+        }
     }
     thresholds
+}
+
+/// The thresholds of which each has one figure of the baseline: by stage and request, in the order
+/// in which they are judged.
+fn with_one_baseline(
+    threshold: Threshold,
+    stages: &[Stage],
+    protocol: &Protocol,
+) -> Vec<Threshold> {
+    if threshold.relative.is_none() {
+        return vec![threshold];
+    }
+    let scopes = match threshold.scope {
+        Scope::EachStage => {
+            let judged = stages.iter().enumerate().filter(|(_, stage)| !stage.warmup);
+            judged.map(|(at, _)| Scope::Stage(at)).collect()
+        }
+        scope @ (Scope::Scenario | Scope::Stage(_)) => vec![scope],
+    };
+    let requests = match threshold.requests {
+        RequestScope::Each => {
+            (0..).zip(protocol.requests()).map(|(at, _)| RequestScope::One(at)).collect()
+        }
+        requests @ (RequestScope::All | RequestScope::One(_)) => vec![requests],
+    };
+    let each = scopes.iter().flat_map(|scope| requests.iter().map(move |request| (scope, request)));
+    each.map(|(scope, request)| Threshold {
+        scope: *scope,
+        requests: *request,
+        ..threshold.clone()
+    })
+    .collect()
 }
 
 /// The times within which thresholds want responses, the shortest first.
@@ -100,7 +137,7 @@ fn threshold(
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
-    let Condition { metric, comparison, bound } =
+    let Condition { metric, comparison, bound, change } =
         match condition::parse(written, word, protocol.checks(), context.monitors) {
             Ok(condition) => condition,
             Err(wrong) => {
@@ -124,6 +161,11 @@ fn threshold(
         metric,
         comparison,
         bound,
+        relative: change.map(|(change, range)| {
+            let at = inside(&text.value, text.at, range.start, range.end);
+            let spot = at.argument.is_none().then(|| at.range());
+            RelativeBound { written: written[range].to_owned(), change, spot, figure: None }
+        }),
         scope: scope(raw, stages, errors)?,
         requests: request_scope::scope(&raw.request, metric, known.then_some(protocol), errors)?,
         during,

@@ -5,8 +5,10 @@ pub(in crate::plan) mod default;
 pub(in crate::plan) mod expected;
 pub(in crate::plan) mod lowering;
 pub(in crate::plan) mod reach;
+pub(in crate::plan) mod relative;
 pub(in crate::plan) mod request_scope;
 
+use crate::plan::elements::threshold::relative::RelativeBound;
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, Read, table, words, wrong_type};
 use crate::plan::text::Text;
@@ -32,8 +34,10 @@ pub struct Threshold {
     pub metric: Metric,
     /// How it is compared.
     pub comparison: Comparison,
-    /// With what.
+    /// With what; of a relative bound not a number until the baseline has been read.
     pub bound: Bound,
+    /// What the bound is relative to, if it is.
+    pub relative: Option<RelativeBound>,
     /// Which stages it looks at.
     pub scope: Scope,
     /// Which requests of them.
@@ -47,6 +51,36 @@ pub struct Threshold {
     pub abort: bool,
     /// Live checks are not made this long after the scope's start.
     pub grace: Time,
+}
+
+impl Threshold {
+    /// Makes a relative bound absolute by the figure of the baseline, in the metric's unit.
+    pub fn set_baseline(&mut self, figure: f64) {
+        if let Some(relative) = &mut self.relative {
+            relative.figure = Some(figure);
+            self.bound = Bound(relative.change.bound(figure));
+        }
+    }
+
+    /// The figure of the baseline, in the metric's unit.
+    pub fn baseline(&self) -> Option<f64> {
+        self.relative.as_ref().and_then(|relative| relative.figure)
+    }
+
+    /// What a relative bound comes to: `21.0 ms; baseline 20.0 ms`.
+    pub fn against(&self) -> Option<String> {
+        let Bound(bound) = self.bound;
+        self.baseline().map(|figure| {
+            format!("{}; baseline {}", self.metric.figure(bound), self.metric.figure(figure))
+        })
+    }
+
+    /// The condition, and what a relative bound comes to.
+    pub fn words(&self) -> Cow<'_, str> {
+        self.against().map_or(Cow::Borrowed(&self.condition), |against| {
+            Cow::Owned(format!("{} [{against}]", self.condition))
+        })
+    }
 }
 
 /// The relation that must hold between value and bound.
@@ -201,7 +235,8 @@ table! {
     #[schemars(rename = "ThresholdTable")]
     RawThresholdTable, "a threshold", in "`thresholds = [{ … }]` of a scenario",
     must {
-        /// `metric comparison bound`: `connect.time.p99 < 1s`.
+        /// `metric comparison bound`: `connect.time.p99 < 1s`; or relative to the plan's
+        /// `baseline`: `service_time.p99 <= +5%`, of ratios `failure_ratio <= +0.1pp`.
         condition: Text = "condition = \"failure_ratio < 1%\"",
     }
     may {
