@@ -1,20 +1,20 @@
-//! What a connection costs, and the rates of a plan: figures of reports that no threshold can name.
+//! Figures of reports that no threshold can name: the cost of connections, and the rates of a plan.
 
 /// One figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FigureRow {
     /// The key in report.json.
     pub key: &'static str,
-    /// What it is, in a sentence.
+    /// Its meaning, in a sentence.
     pub doc: &'static str,
-    /// What is divided, and by what.
+    /// The dividend and the divisor.
     pub formula: &'static str,
     /// Of its value.
     pub unit: &'static str,
 }
 
-/// What held connections cost: those of `cost`, for the generator, a built-in target and the
-/// kernel.
+/// The cost of held connections: the figures of `cost`, for the generator, a built-in target and
+/// the kernel.
 pub const COSTS: &[FigureRow] = &[
     FigureRow {
         key: "kernel_bytes_per_connection",
@@ -54,7 +54,7 @@ pub const COSTS: &[FigureRow] = &[
     },
 ];
 
-/// What a plan asks for: those of `planned`, and nothing that was measured.
+/// The planned load: the figures of `planned`, none of them measured.
 pub const PLANNED: &[FigureRow] = &[
     FigureRow {
         key: "rate_per_s",

@@ -137,7 +137,7 @@ impl Counter {
 }
 
 names! {
-    /// What has a level at the end of a second.
+    /// Gauges: levels at the end of a second.
     Gauge {
         /// Connections open.
         Open = "connections.open" of ALL,

@@ -11,7 +11,7 @@ pub struct ProtocolRow {
     pub name: &'static str,
     /// The noun for an attempt.
     pub attempt: &'static str,
-    /// What several are.
+    /// The plural of it.
     pub attempts: &'static str,
     /// Whether an attempt lasts as long as its user stays, through any number of phases: it is good
     /// as long as it is open. Otherwise it ends by itself, and a user makes one after the other.
@@ -20,7 +20,7 @@ pub struct ProtocolRow {
     pub rate: RateMetric,
     /// Counts the attempts that are good so far.
     pub good: Counter,
-    /// What these are called: in charts, and on screen.
+    /// Their names: in charts, and on screen.
     pub good_words: [&'static str; 2],
     /// Counts the attempts of which it is known whether the target takes them.
     pub decided: &'static [Counter],
@@ -41,7 +41,7 @@ pub struct ProtocolRow {
     /// The phase whose rate and times are those of a stage: the one in which its attempts are
     /// started.
     pub main_phase: Phase,
-    /// What a scenario does with attempts in progress at its end.
+    /// The treatment of attempts in progress at a scenario's end.
     pub at_end: AtEnd,
     /// Whether the number of attempts follows from the plan: one for each user.
     pub one_per_user: bool,
@@ -56,7 +56,7 @@ pub struct ProtocolRow {
     pub idle_counter: Option<Counter>,
     /// Count the attempts that were lost, in the headline of a run.
     pub losses: &'static [Counter],
-    /// What these are called.
+    /// Their name.
     pub loss_word: &'static str,
     /// The rate that comparisons have, if the target decides it.
     pub compared_rate: Option<RateMetric>,
@@ -68,11 +68,11 @@ pub struct ProtocolRow {
     pub attempt_time: TimeMetric,
     /// The same from the time that an arrival was due.
     pub time_from_due: Option<TimeMetric>,
-    /// Those that say most while no attempt is started.
+    /// The most informative distributions while no attempt is started.
     pub idle_times: &'static [TimeMetric],
 }
 
-/// What a scenario does with attempts in progress at its end.
+/// The treatment of attempts in progress at a scenario's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AtEnd {
     /// It ends them: held connections are closed.
@@ -124,7 +124,7 @@ const HELD_BYTES: (u64, u64) = (64, 64);
 /// that accepts, where hyper has its buffers: measured over 5,000 of them, and a little more.
 const HTTP_BYTES: (u64, u64) = (1_536, 17_408);
 
-/// What protocols that hold connections have in common.
+/// Columns that protocols of held connections have in common.
 const HOLD: ProtocolRow = ProtocolRow {
     name: "",
     attempt: "connection",
@@ -157,7 +157,7 @@ const HOLD: ProtocolRow = ProtocolRow {
     idle_times: &[TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap],
 };
 
-/// What protocols of requests have in common.
+/// Columns that protocols of requests have in common.
 const REQUEST: ProtocolRow = ProtocolRow {
     name: "",
     attempt: "request",

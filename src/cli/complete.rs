@@ -1,4 +1,4 @@
-//! What shells complete: words of the command line's own definition, names of the plan that is
+//! Completions for shells: words of the command line's own definition, names of the plan that is
 //! typed, words of reports, result folders.
 //!
 //! Shells ask this program with each key: the script of `planrun completions` says how.
@@ -38,7 +38,7 @@ pub(super) fn script(shell: Shell) -> io::Result<Vec<u8>> {
 pub(super) fn answered() -> bool {
     let here = std::env::current_dir().ok();
     let engine = CompleteEnv::with_factory(Cli::command).var(VARIABLE).bin("planrun");
-    // What goes wrong must not appear in the line that is typed.
+    // Errors must not appear in the line that is typed.
     let asked = std::env::var_os(VARIABLE).is_some_and(|shell| !shell.is_empty());
     engine.completer("planrun").try_complete(std::env::args_os(), here.as_deref()).unwrap_or(asked)
 }

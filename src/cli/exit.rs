@@ -20,7 +20,7 @@ macro_rules! statuses {
                 match self { $(Self::$variant => $code,)* }
             }
 
-            /// What it means, in a sentence.
+            /// Its meaning, in a sentence.
             pub(super) const fn doc(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*),)* }
             }

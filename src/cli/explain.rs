@@ -26,7 +26,7 @@ pub(super) struct ExplainArgs {
     word: Option<String>,
 }
 
-/// What a word means, in one of its uses.
+/// The meaning of a word in one of its uses.
 struct WordMeaning {
     /// `metric`, `rule`.
     kind: &'static str,

@@ -29,7 +29,7 @@ pub(super) fn serve(args: &RunArgs) -> Result<Option<LivePage>, ExitStatus> {
     Ok(Some(page))
 }
 
-/// What the page's button does: the same as Ctrl-C.
+/// The action of the page's button: the same as Ctrl-C.
 fn interrupt() {
     // A process can always signal itself.
     let _ = kill(Pid::this(), Signal::SIGINT);

@@ -9,7 +9,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What the list of a command's exit statuses begins with, in its help.
+/// The heading of a command's exit statuses in its help.
 const EXIT_STATUS: &str = "Exit status:";
 
 /// For which shell.

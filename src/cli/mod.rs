@@ -93,7 +93,7 @@ enum Command {
     Worker,
 }
 
-/// What changes a plan from the command line; recorded in the report.
+/// Changes to a plan from the command line; recorded in the report.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OverrideArgs {
     /// Override a key of the plan, by its dotted path; may be given several times.

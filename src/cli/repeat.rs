@@ -32,7 +32,7 @@ pub(super) struct RepeatedRuns {
 }
 
 impl RepeatedRuns {
-    /// What the command line says, else what the plan says; `None`: it is run once.
+    /// The number of the command line, else that of the plan; `None`: it is run once.
     pub(super) fn wanted(args: &RunArgs, plan: &Plan) -> Option<Self> {
         if args.once {
             return None;
@@ -114,7 +114,7 @@ fn repeated(
     })
 }
 
-/// What is run, and where its results go: A, and B where there is one.
+/// The sides to run, and where their results go: A, and B if there is one.
 fn sides(
     out: &Path,
     file: &PlanFile,

@@ -79,7 +79,7 @@ pub(super) struct RunArgs {
 }
 
 impl RunArgs {
-    /// Those of a run whose plan is known already.
+    /// The arguments of a run whose plan is known already.
     pub(super) fn again(out: PathBuf, progress: ProgressMode, force: bool) -> Self {
         Self {
             path: None,
@@ -102,7 +102,7 @@ impl RunArgs {
 /// The result of one run.
 pub(super) struct RunOutcome {
     pub(super) status: ExitStatus,
-    /// What was saved of it; `None` if it never began or could not be completed.
+    /// The saved run; `None` if it never began or could not be completed.
     pub(super) saved: Option<Box<SavedRun>>,
 }
 
@@ -283,7 +283,7 @@ fn make_load(
     }
 }
 
-/// What weakens the proof, in words.
+/// Warnings about the evidence, in words.
 fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
     let any = |target: &&Target| target.tls.as_ref().is_some_and(|tls| tls.insecure);
     plan.targets.iter().filter(any).map(|target| {

@@ -10,7 +10,7 @@ use serde_json::Value;
 /// Its arguments.
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// What to describe.
+    /// The format to describe.
     #[arg(value_enum, value_name = "FORMAT", default_value = "plan")]
     format: SchemaFormat,
 }

@@ -115,7 +115,8 @@ fn run_search(
             (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some(saved)) => {
                 capacity.record(level, saved.judgement.verdict);
             }
-            // What this machine is not fit for is its limit, once it was fit for something.
+            // A level that this machine is not fit for is its limit, once it was fit for a lower
+            // one.
             (ExitStatus::NotFit, _) if capacity.highest().is_some() => {
                 report.end(SearchOutcome::Generator { highest: capacity.highest(), level });
                 break of_verdict(&report);

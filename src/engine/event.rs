@@ -1,4 +1,4 @@
-//! What a run tells its subscribers: the store that saves it, the terminal, lines, JSON, a page.
+//! Events of a run for its subscribers: the store that saves it, the terminal, lines, JSON, a page.
 //!
 //! **Invariant:** an event is cheap to clone: the facts of a second are shared, not copied.
 
@@ -60,9 +60,9 @@ pub enum Event {
     },
     /// All is over.
     Finished {
-        /// What the run proves.
+        /// The verdict.
         verdict: Judgement,
-        /// What the built-in servers counted, if there were any.
+        /// The counters of the built-in servers, if there were any.
         servers: Vec<ServerSide>,
     },
 }
@@ -86,7 +86,7 @@ pub struct Resolved {
     pub resolved_in_ns: Option<u64>,
 }
 
-/// What a built-in server counted, as it printed it.
+/// The counters of a built-in server, as it printed them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ServerSide {
     /// The target's name.

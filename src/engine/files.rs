@@ -22,9 +22,9 @@ const LARGEST_BODIES: u64 = 16 << 20;
 pub struct FileProblem {
     /// Where the plan names it, or uses what it has not.
     pub spot: TextRange,
-    /// What is wrong.
+    /// The problem in words.
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub help: String,
 }
 
@@ -55,7 +55,7 @@ fn too_few_rows(plan: &Plan, files: &[ScenarioFiles]) -> Vec<FileProblem> {
     row_outlooks(plan, files).into_iter().filter_map(|one| too_few(plan, one)).collect()
 }
 
-/// What was in a file that requests are made from.
+/// The content of a file that requests are made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDigest<'a> {
     /// The scenario's name.
@@ -85,7 +85,7 @@ pub fn file_digests<'a>(plan: &'a Plan, files: &'a [ScenarioFiles]) -> Vec<FileD
     digests
 }
 
-/// What is kept of the files of each scenario. Each worker keeps the rows, and each body once as it
+/// Memory of the files of each scenario. Each worker keeps the rows, and each body once as it
 /// was read and once in the request to each address; once more where the request is written anew
 /// for each sending, or spoken over HTTP/2.
 pub fn file_memory(plan: &Plan, files: &[ScenarioFiles]) -> Vec<FileMemory> {
@@ -264,7 +264,7 @@ fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
     path.chain(headers).chain(body).chain(checks).collect()
 }
 
-/// What is wrong when each row is used once and the schedule alone asks for more; `None` when it
+/// The problem if each row is used once and the schedule alone asks for more; `None` if it
 /// need not.
 fn too_few(plan: &Plan, outlook: RowOutlook) -> Option<FileProblem> {
     let (runs_out, ends) = outlook.ends.filter(|_| outlook.is_certain())?;

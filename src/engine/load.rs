@@ -21,7 +21,7 @@ pub struct Load {
     pub scenario: usize,
     /// Which part of it.
     pub partition: Partition,
-    /// What is due when.
+    /// The due times.
     pub schedule: ScenarioSchedule,
     /// When which mark is passed, as far as it is known.
     pub timeline: StageTimes,
@@ -33,7 +33,7 @@ pub struct Load {
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
     pub ports: Option<(u16, u16)>,
-    /// What connections are secured with; `None`: they are plain.
+    /// The TLS client of connections; `None`: they are not secured.
     pub tls: Option<tls::Client>,
     /// http: what requests are made of beside the plan.
     pub stock: Arc<TestData>,
@@ -42,7 +42,7 @@ pub struct Load {
 }
 
 impl Load {
-    /// What a worker has to do, from what its coordinator has resolved.
+    /// The work of a worker, from the manifest that its coordinator resolved.
     ///
     /// # Errors
     /// In words, where something cannot be prepared on this machine.

@@ -36,11 +36,11 @@ pub struct ScenarioInputs {
     pub origins: Vec<u16>,
     /// Where to connect from.
     pub sources: Sources,
-    /// Whom to secure connections with; `None`: they are plain.
+    /// The TLS client of connections; `None`: they are not secured.
     pub tls: Option<Peers>,
 }
 
-/// What the workers of one scenario get of a [`Manifest`].
+/// The part of a [`Manifest`] that the workers of one scenario get.
 ///
 /// It holds the values that the plan took from the environment: it goes through the channel to a
 /// worker, and into no file.
@@ -86,7 +86,7 @@ impl Manifest {
         Self { targets: targets.resolved.clone(), scenarios, files, workers, plan }
     }
 
-    /// What the workers of one scenario get.
+    /// The manifest of the workers of one scenario.
     pub fn for_workers(&self, scenario: usize) -> WorkerManifest {
         WorkerManifest {
             plan: self.plan.clone(),

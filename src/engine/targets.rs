@@ -65,7 +65,7 @@ pub enum TargetError {
 }
 
 impl TargetError {
-    /// What to do about it.
+    /// The remedy.
     pub fn help(&self) -> String {
         match self {
             Self::Resolve { target, .. } => {
@@ -94,7 +94,7 @@ impl TargetError {
 pub struct Targets {
     /// Where each target of the plan is, in the plan's order.
     pub resolved: Vec<Resolved>,
-    /// Whom connections to each target are secured with, in the plan's order.
+    /// The TLS clients for connections to each target, in the plan's order.
     pub peers: Vec<Option<Peers>>,
     servers: Vec<(String, Running)>,
 }
@@ -165,7 +165,7 @@ impl Targets {
             let resumes = alpn.is_some() && tls.resumes;
             let speaks = alpn.unwrap_or_default().to_owned();
             let peers = trust.map(|trust| Peers { trust, names, credentials, resumes, speaks });
-            // What no worker could use is reported here, once.
+            // Settings that no worker could use are reported here, once.
             peers.as_ref().map(Client::new).transpose().map_err(failed)?;
             targets.peers.push(peers);
             targets.resolved.push(resolved);
@@ -191,7 +191,7 @@ impl Targets {
     }
 }
 
-/// Whose certificates are trusted; paths are relative to the folder of the plan.
+/// The trusted certificates; paths are relative to the folder of the plan.
 fn trust(tls: &Tls, folder: &Path, pem: &PemFiles) -> Result<Trust, TlsError> {
     match &tls.ca {
         _ if tls.insecure => Ok(Trust::Anyone),
@@ -200,7 +200,7 @@ fn trust(tls: &Tls, folder: &Path, pem: &PemFiles) -> Result<Trust, TlsError> {
     }
 }
 
-/// Whom the connections of a scenario are secured with: what is spoken inside, and the name by
+/// The TLS client for the connections of a scenario: the protocol inside TLS, and the name by
 /// which the server is asked for its certificate: where the plan gives none, that of the `host`
 /// header, and else that of the address.
 pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Protocol) -> Peers {

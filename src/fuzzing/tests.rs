@@ -188,7 +188,7 @@ fn header(name: &str, value: &str) -> Vec<u8> {
     [vec![0], text(name), text(value)].concat()
 }
 
-/// What servers of HTTP/2 say, right and wrong; behind the settings.
+/// Frames of HTTP/2 servers, valid and invalid, after the settings.
 fn conversations() -> Vec<(&'static str, Vec<Vec<u8>>)> {
     let (data, headers, rst, settings, push, ping, goaway, window, more) =
         (0, 1, 3, 4, 5, 6, 7, 8, 9);

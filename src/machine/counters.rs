@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// The kernel's counters at one moment, by name: `TcpExt.ListenOverflows`, `softnet.dropped`,
 /// `TCP.mem`.
 ///
-/// Those of `netstat`, `snmp`, `sockstat` and connection tracking are of the calling thread's
+/// Counters of `netstat`, `snmp`, `sockstat` and connection tracking are of the calling thread's
 /// network namespace; those of `softnet` and `vmstat` are of the whole machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<String, u64>);

@@ -43,7 +43,7 @@ pub struct Probes {
     /// Microseconds of processor time to open a connection on loopback and get its first message,
     /// both ends together; `None` when that failed, or connections are tracked.
     pub open_us: Option<f64>,
-    /// What is kept of the files that the plan names; by index into `Plan::scenarios`.
+    /// Memory of the files that the plan names, by index into `Plan::scenarios`.
     pub files: Vec<FileMemory>,
     /// How many addresses the names of a target resolve to; by index into `Plan::targets`, empty
     /// where nobody asked.

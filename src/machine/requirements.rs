@@ -20,7 +20,7 @@ pub struct Requirements {
     pub scenarios: Vec<ScenarioRequirements>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
-    /// What all workers and the coordinator together keep of files, bodies and rows, in bytes;
+    /// Memory of files, bodies and rows in all workers and the coordinator together, in bytes;
     /// known once the files were read.
     pub file_bytes: u64,
 }
@@ -63,7 +63,7 @@ pub struct ScenarioRequirements {
     pub destinations: Option<u64>,
 }
 
-/// What is kept of the files that a scenario names, in bytes.
+/// Memory of the files that a scenario names, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FileMemory {
     /// By each worker, whatever the addresses: rows, and bodies as they were read.

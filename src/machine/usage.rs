@@ -109,8 +109,8 @@ impl Cost {
         let slabs = after.slab_bytes.zip(before.slab_bytes);
         let kernel = match (slabs, after.available_bytes.zip(before.available_bytes)) {
             (Some((after, before)), _) => Some(after as f64 - before as f64),
-            // What is gone and not the processes' own is the kernel's, as long as nothing else
-            // runs.
+            // Memory that is used and not the processes' own is the kernel's, as long as nothing
+            // else runs.
             (None, Some((after, before))) => Some(before as f64 - after as f64 - rss),
             (None, None) => None,
         };

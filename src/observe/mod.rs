@@ -52,7 +52,8 @@ pub(crate) enum ProgressMode {
 }
 
 impl ProgressMode {
-    /// What `Auto` means here. `terminal`: standard error is one; `term`: the variable `TERM`.
+    /// The style that `Auto` stands for. `terminal`: standard error is one; `term`: the
+    /// variable `TERM`.
     #[must_use]
     pub(crate) fn resolve(self, terminal: bool, term: Option<&str>) -> Self {
         match self {

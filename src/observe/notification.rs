@@ -150,7 +150,7 @@ impl Notifier {
     }
 }
 
-/// What is new in a recorded fact; `at_ns` becomes its time where it has one.
+/// The notifications of a recorded fact; `at_ns` becomes its time where it has one.
 fn recorded(state: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notification> {
     match entry {
         Entry::Transition(boundary) => {

@@ -30,7 +30,7 @@ const FRAME: Duration = Duration::from_millis(200);
 /// How long the end of a run waits for a reader that reads nothing.
 const READS_WITHIN: Duration = Duration::from_secs(2);
 
-/// What is shown next: the current view, and what is new.
+/// The content shown next: the current view, and notifications.
 type Update = (Arc<View>, Vec<Notification>);
 
 /// Shows views on a writer. Dropping it shows no more.

@@ -87,9 +87,9 @@ pub struct Plan {
     pub description: Option<String>,
     /// Seeds think times, jitter and the choice of requests.
     pub seed: u64,
-    /// Whom the plan loads; at least one.
+    /// The systems under test; at least one.
     pub targets: Vec<Target>,
-    /// What runs at the same time; at least one.
+    /// The scenarios, which run at the same time; at least one.
     pub scenarios: Vec<Scenario>,
     /// The monitors that are read during the run.
     pub monitors: Vec<Monitor>,

@@ -17,7 +17,7 @@ pub const LARGEST_PLAN: usize = 1 << 20;
 /// Which keys a plan may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AcceptedKeys {
-    /// Those of today.
+    /// The current version's.
     Current,
     /// Also those that earlier versions had.
     AlsoRenamed,

@@ -5,7 +5,7 @@ use crate::units::Rate;
 /// Parts of one: a scale is kept as a whole number of these.
 const UNIT: u128 = 1_000_000_000;
 
-/// What every figure of users and rates is multiplied with.
+/// The factor of all numbers of users and of all rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Scale(u128);
 

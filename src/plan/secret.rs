@@ -94,7 +94,7 @@ impl Plan {
 }
 
 impl Secrets {
-    /// Those of a plan.
+    /// The secrets of a plan.
     pub(super) fn of(plan: &Node, environment: Environment<'_>) -> Self {
         let mut all = Vec::new();
         collect(plan, environment, &mut all);

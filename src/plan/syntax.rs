@@ -30,7 +30,7 @@ pub(super) fn report(
     found.sort_by_key(|(span, _)| span.start);
     let mut trust = Usable::Whole;
     let mut said: Vec<Range<usize>> = Vec::new();
-    // What is never closed swallows all that follows it: only what stands before it is an error of
+    // An unclosed string or table includes all text behind it: only text before it is an error of
     // its own.
     if let Some((start, what)) = never_closed(text, document, &found) {
         found.retain(|(span, _)| span.end <= start);

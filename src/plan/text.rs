@@ -9,7 +9,7 @@ use std::ops::Range;
 pub(super) struct Text {
     /// With `${env.NAME}` as the plan has it: the only form that may be shown.
     pub shown: String,
-    /// What it means.
+    /// The text with its escapes resolved.
     pub value: String,
     /// Where the first character stands, if the string is written without escapes: then places
     /// inside it are known.

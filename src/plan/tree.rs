@@ -15,7 +15,7 @@ pub(super) struct Node {
     pub value: Value,
 }
 
-/// What TOML knows.
+/// The types of TOML.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Text(Text),
@@ -86,7 +86,7 @@ fn has_byte_escape(written: &str) -> bool {
         if code.is_some_and(|code| (0x80..=0xff).contains(&code)) {
             return true;
         }
-        // What is escaped may be a backslash.
+        // The escaped character may be a backslash.
         rest = escape.get(1..).unwrap_or_default();
     }
     false

@@ -23,7 +23,7 @@ pub struct CellKey {
 pub struct Cell {
     /// The counters.
     pub counters: Counters,
-    /// What took how long.
+    /// The distributions of times.
     #[serde(default)]
     pub times: TimeHistograms,
     /// Why attempts failed.
@@ -32,7 +32,7 @@ pub struct Cell {
     /// How long held connections lived, and what ended them; those that were due here.
     #[serde(default)]
     pub survival: Survival,
-    /// What became of the held connections that events dropped, by index into `Churn::events`;
+    /// The outcome of held connections that events dropped, by index into `Churn::events`;
     /// those that fell due here.
     #[serde(default)]
     pub storms: BTreeMap<u16, Storm>,

@@ -16,7 +16,7 @@ pub(super) fn empty() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("fixed bounds that the crate accepts")
 }
 
-/// What every histogram of ours begins with: cookie, length of the counts, digits and bounds.
+/// The header of every histogram of ours: cookie, length of the counts, digits and bounds.
 static HEAD: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let mut bytes = Vec::new();
     V2Serializer::new().serialize(&empty(), &mut bytes).expect("memory");

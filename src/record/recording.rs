@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Entry {
     /// The machine before the first connection.
     Baseline(Box<HostSample>),
-    /// What happened in one second.
+    /// The facts of one second.
     Second(Second),
     /// A scenario entered a phase.
     #[serde(rename = "boundary")]
@@ -118,7 +118,7 @@ pub struct Recording {
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
     cpu: CpuUtilisation,
-    /// What monitors read, by index into `Plan::monitors`.
+    /// The readings of monitors, by index into `Plan::monitors`.
     pub monitors: BTreeMap<u16, MonitorRecording>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost_workers: Vec<(u16, u16, u64, String)>,
@@ -149,7 +149,7 @@ pub struct ScenarioRecording {
     pub generator_load: BTreeMap<CellKey, GeneratorLoad>,
     /// Throttled periods, by the stage and phase in which each sample's second began.
     pub throttled: BTreeMap<CellKey, u64>,
-    /// What monitors read while each stage and phase was the current one, by monitor and metric.
+    /// The readings of monitors in each stage and phase, by monitor and metric.
     pub monitors: BTreeMap<CellKey, BTreeMap<(u16, u16), MonitorTally>>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
@@ -297,7 +297,7 @@ impl Recording {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
                 scenario.gauges = facts.gauges;
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
-                // What begins with the end of the second is not in its levels yet.
+                // A phase that begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
                 let key = scenario.phase_at(last_ns);
                 if let Some(key) = key.filter(|key| !scenario.ended.contains(key)) {

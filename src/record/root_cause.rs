@@ -164,7 +164,7 @@ pub struct Diagnosis {
     pub side: Side,
     /// Failures that it explains.
     pub count: u64,
-    /// What happened, in words.
+    /// The cause in words.
     pub because: String,
     /// The whole in words: `stopped at 28,232 of 50,000 connections because ...`.
     pub sentence: String,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub struct Snapshot {
     /// The second, counted from the run's start.
     pub second: u32,
-    /// What happened in it.
+    /// Its facts.
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at its end.
     pub gauges: Gauges,
@@ -88,7 +88,7 @@ impl Second {
 /// One second of one scenario.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScenarioSecond {
-    /// What happened.
+    /// The failure.
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at the end of the second.
     pub gauges: Gauges,

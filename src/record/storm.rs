@@ -8,7 +8,7 @@ use super::times::at_rank;
 use crate::plan::{Stat, TimeMetric};
 use serde::{Deserialize, Serialize};
 
-/// What became of the connections that one event dropped.
+/// The outcome of the connections that one event dropped.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Storm {
     /// Connections that it dropped.

@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 /// The words that mean something for a protocol, in the order of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ReportedMetrics {
-    /// What is counted.
+    /// The counters.
     pub counters: Vec<Counter>,
-    /// What has a level.
+    /// The gauges.
     pub gauges: Vec<Gauge>,
     /// Parts of a whole.
     pub ratios: Vec<RatioMetric>,
@@ -167,13 +167,13 @@ pub(super) fn outcomes() -> Vec<CsvColumn> {
 /// One column of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CsvColumn {
-    /// What a ratio counts.
+    /// The counters of a ratio.
     Numerator(Metric),
     /// A part of a whole.
     Ratio(Metric),
     /// The whole.
     Denominator(Metric),
-    /// What was counted.
+    /// The counters.
     Counter(Counter),
     /// A level.
     Gauge(Gauge),

@@ -7,7 +7,7 @@ use crate::catalogue::{Metric, MetricUnit};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
 
-/// What a cell of a column is, if it is not blank.
+/// The type of the cells of a column that are not blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FieldType {
     /// Any text.
@@ -102,7 +102,7 @@ impl CsvColumn {
         ColumnField { name: self.heading().into(), of, doc: self.doc().into(), required: false }
     }
 
-    /// What it means, on one line.
+    /// Its meaning, on one line.
     fn doc(self) -> String {
         let text = match self {
             Self::Numerator(ratio) => format!("What `{ratio}` counts."),

@@ -27,7 +27,7 @@ pub struct LevelRun {
     pub verdict: Option<String>,
     /// Its exit status.
     pub exit_code: u8,
-    /// What broke, or what makes it prove nothing.
+    /// The broken thresholds, or the reasons for which it proves nothing.
     pub why: Vec<String>,
     /// Where its results are.
     pub folder: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub struct SearchReport {
     plan: String,
     scenario: String,
     stage: String,
-    /// What a level counts.
+    /// The unit of a level.
     unit: &'static str,
     min: u64,
     max: u64,
@@ -63,7 +63,7 @@ pub struct SearchReport {
     pub exit_code: u8,
 }
 
-/// What broke in a run, or what makes it prove nothing, in words.
+/// The broken thresholds of a run, or the reasons for which it proves nothing, in words.
 pub fn why(plan: &Plan, verdict: &Judgement) -> Vec<String> {
     let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken());
     let broken = broken.filter_map(|finding| {
@@ -158,7 +158,7 @@ impl SearchReport {
         self.runs.iter().any(|run| run.folder.is_some())
     }
 
-    /// What a level counts: `users` or `per_second`.
+    /// The unit of a level: `users` or `per_second`.
     pub fn unit(&self) -> &'static str {
         self.unit
     }

@@ -21,9 +21,9 @@ const OF_EVERY_RUN: usize = 2;
 #[derive(Debug)]
 pub struct RowSeries {
     plan: Plan,
-    /// What each scenario has passed so far, by index into `Plan::scenarios`.
+    /// The transitions of each scenario so far, by index into `Plan::scenarios`.
     passed: Vec<PassedTransitions>,
-    /// What was kept apart from the seconds up to the next one: its row shows the histograms, and
+    /// Facts kept apart from the seconds up to the next one: its row shows the histograms, and
     /// the rows of requests follow it.
     durations: Vec<Durations>,
 }

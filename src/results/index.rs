@@ -40,7 +40,7 @@ struct IndexedRun {
     machine: String,
     verdict: Verdict,
     headline: String,
-    /// What repeats are known by.
+    /// The identity of repeated runs.
     workload: String,
     /// The figure of the headline; of a valid run.
     figure: Option<(Metric, f64)>,

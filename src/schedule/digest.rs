@@ -18,21 +18,21 @@ use serde_json::{Value, json};
 /// parameters.
 const DUE_TIMES: usize = 1_000;
 
-/// What distinguishes two plans, in hexadecimal.
+/// The digests that distinguish two plans, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Digests {
     /// The load: scenarios, stages, requests, time-outs.
     pub(crate) workload: String,
     /// Exactly when it is due.
     pub(crate) schedule: String,
-    /// What must hold: thresholds and limits of validity rules.
+    /// Thresholds and limits of validity rules.
     pub(crate) thresholds: String,
     /// To whom it is offered.
     pub(crate) targets: String,
 }
 
 impl Digests {
-    /// Those of a plan.
+    /// The digests of a plan.
     pub(crate) fn of(plan: &Plan) -> Self {
         let scenarios: Vec<Value> = plan.scenarios.iter().map(|one| workload(plan, one)).collect();
         let thresholds = |one: &Scenario| json!({ "name": one.name, "is": value(&one.thresholds) });

@@ -7,7 +7,7 @@ use crate::units::SECOND_NS;
 /// One stage: its ramp, then its hold.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Segment {
-    /// What changes in the ramp.
+    /// The change in the ramp.
     pub shape: Shape,
     /// The length of the hold.
     pub hold_ns: u64,

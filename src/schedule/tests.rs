@@ -114,7 +114,7 @@ fn hosts(workers: [u32; 4]) -> Vec<Vec<HostShare>> {
     weights.map(|weights| weights.iter().zip(&workers).map(share).collect()).to_vec()
 }
 
-/// What all workers of all hosts have due, in order.
+/// The due times of all workers of all hosts, in order.
 fn walked_by_all(
     schedule: &ScenarioSchedule,
     stage: usize,

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
 
-/// What a scenario adds a second to the files of its run at most, once its first bytes are used up.
+/// The most bytes that a scenario adds to the files of its run each second, after its first bytes.
 const GROWTH_PER_SECOND: u64 = 2_000;
 
 /// Bytes in all files for each second of merged facts, after the first bytes.
@@ -60,7 +60,7 @@ pub fn keeps_seconds(scenario: &Scenario) -> bool {
     Bulk::ALL.iter().any(|bulk| bulk.is_kept(scenario))
 }
 
-/// What is merged.
+/// The merged facts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Bulk {
     /// Histograms of a scenario.
@@ -72,7 +72,7 @@ pub enum Bulk {
 impl Bulk {
     pub(super) const ALL: [Self; 2] = [Self::Histograms, Self::Requests];
 
-    /// What these were merged from.
+    /// The seconds that these were merged from.
     pub(super) fn of(durations: &Durations) -> Self {
         let is_requests = durations.cells.iter().any(|(_, cell)| !cell.requests.is_empty());
         if is_requests { Self::Requests } else { Self::Histograms }
@@ -204,7 +204,7 @@ impl Downsampler {
         lines
     }
 
-    /// What waits, at the end.
+    /// The facts that still wait, at the end.
     pub(super) fn rest(&mut self) -> Vec<Line> {
         let all = (0..).zip(&mut self.scenarios);
         all.flat_map(|(index, all)| all.iter_mut().filter_map(move |one| one.flush(index)))

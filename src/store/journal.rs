@@ -45,7 +45,7 @@ pub enum Line {
     Finished(Finished),
 }
 
-/// What several seconds of one scenario have much of, as one.
+/// The large facts of several seconds of one scenario, merged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Durations {
     /// Index into `Plan::scenarios`.
@@ -63,7 +63,7 @@ pub struct Durations {
 pub struct Header {
     /// `planrun.recording/3`.
     pub schema: String,
-    /// What made the recording.
+    /// The program that made the recording.
     pub tool: Tool,
     /// The plan's name.
     pub plan: String,
@@ -74,14 +74,14 @@ pub struct Header {
     pub environment_sha256: Option<String>,
     /// The plan's seed.
     pub seed: u64,
-    /// What the command line changed in the plan.
+    /// Changes to the plan from the command line.
     pub overrides: Overrides,
     /// When the result folder was made, on the wall clock.
     pub created_at: Timestamp,
     /// The run that thresholds are relative to, with its figures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<Baseline>,
-    /// What the indices in the entries mean.
+    /// The names that the indices in the entries refer to.
     pub scenarios: Vec<ScenarioNames>,
 }
 
@@ -136,7 +136,7 @@ pub struct Started {
     pub targets: Vec<ResolvedTarget>,
     /// Worker processes of each scenario.
     pub workers: Vec<u32>,
-    /// What the preflight warned of.
+    /// The warnings of the preflight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
     /// The path of each scenario's connections.
@@ -180,10 +180,10 @@ pub struct ResolvedTarget {
     pub dns_time_ns: Option<u64>,
 }
 
-/// What is known when all is over.
+/// Facts known after the end of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
-    /// What the built-in servers counted.
+    /// The counters of the built-in servers.
     #[serde(default)]
     pub servers: Vec<ServerCounters>,
     /// This machine's limits and their usage after the last connection had ended.
@@ -191,7 +191,7 @@ pub struct Finished {
     pub limits: Option<MachineLimits>,
 }
 
-/// What one built-in server counted.
+/// The counters of one built-in server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerCounters {
     /// The target's name.

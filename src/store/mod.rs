@@ -88,7 +88,7 @@ pub enum Error {
     NotResults {
         /// The folder.
         path: PathBuf,
-        /// What is missing or wrong.
+        /// The problem in words.
         reason: String,
     },
     /// The plan of the run does not parse any more.

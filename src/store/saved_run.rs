@@ -32,21 +32,21 @@ pub struct SavedRun {
     pub plan: Plan,
     /// The same with `${env.NAME}` in place of texts from the environment: what may be shown.
     pub plan_without_values: Plan,
-    /// What happened.
+    /// The facts.
     pub recording: Recording,
-    /// What happened when.
+    /// The facts by second.
     pub timeline: Timeline,
-    /// What that proves.
+    /// The judgement.
     pub judgement: Judgement,
     /// Where it went; `None` when it ended before its clock started.
     pub started: Option<Started>,
-    /// What the built-in servers counted; `None` if the run was killed or is in progress.
+    /// The counters of the built-in servers; `None` if the run was killed or is in progress.
     pub finished: Option<Finished>,
     /// Facts of the machine; null where they are not known.
     pub environment: Value,
     /// Why the facts of the machine are not known, though the run had saved them.
     pub environment_fault: Option<&'static str>,
-    /// What is missing of the recording; `None` when all of it is there.
+    /// The missing part of the recording; `None` if it is complete.
     pub damage: Option<Damage>,
     /// Facts that are missing of seconds whose counts are there.
     pub missing: Vec<MissingFacts>,
@@ -58,7 +58,7 @@ pub struct SavedRun {
     pending: (u64, Vec<Line>),
 }
 
-/// What is missing at the end of a journal.
+/// The missing part at the end of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
     /// Bytes at the end of the file that form no whole line and were left out.

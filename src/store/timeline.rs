@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 /// of 2, 4, 8 seconds and so on.
 pub const MOST_POINTS: usize = 300;
 
-/// What happened to one scenario in some seconds that follow each other.
+/// The facts of one scenario in consecutive seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimelinePoint {
     /// Seconds that it is of; zero where none was recorded.
     pub seconds: u32,
-    /// What was counted.
+    /// The counters.
     pub counters: Counters,
-    /// What things took.
+    /// The distributions of times.
     pub times: TimeHistograms,
     /// Failures by cause, all requests together.
     pub failures: BTreeMap<Cause, u64>,
@@ -37,7 +37,7 @@ pub struct TimelinePoint {
     pub rss_bytes: u64,
 }
 
-/// What the coordinator's machine showed in some seconds that follow each other.
+/// The samples of the coordinator's machine in consecutive seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostPoint {
     /// The last sample of it; absent where there is none.

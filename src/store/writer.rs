@@ -35,7 +35,7 @@ pub trait GrowingFiles: Send {
     /// The files' names.
     fn names(&self) -> &'static [&'static str];
 
-    /// What the next line of the journal adds to each of them.
+    /// The values that the next line of the journal adds to.
     fn next(&mut self, line: &Line) -> Vec<Vec<u8>>;
 }
 
@@ -50,7 +50,7 @@ pub struct Store {
     lock: FolderLock,
 }
 
-/// What is handed over to the thread that writes.
+/// The messages to the thread that writes.
 #[derive(Debug)]
 enum Handed {
     Line(Box<Line>),
@@ -68,14 +68,14 @@ impl From<Handed> for Line {
     }
 }
 
-/// What is known before a run.
+/// Facts known before a run.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRun<'a> {
     /// The plan, with the overrides of the command line.
     pub plan: &'a Plan,
     /// The plan's text.
     pub text: &'a str,
-    /// What the command line changes in it.
+    /// Changes to it from the command line.
     pub overrides: &'a Overrides,
     /// The run that its thresholds are relative to.
     pub baseline: Option<&'a Baseline>,
@@ -90,7 +90,7 @@ pub struct NewRun<'a> {
 pub struct Closed {
     /// The run as it was saved, read back from its folder.
     pub saved: SavedRun,
-    /// What could not be written.
+    /// The file or line that could not be written.
     pub problems: Vec<Error>,
     /// Held until the reports are written, too.
     pub lock: FolderLock,
@@ -223,7 +223,7 @@ impl Store {
 
 /// Removes the folder of a run that never began, and that of its plan if it was the first.
 fn remove(folder: &Path) {
-    // What cannot be removed does no harm, and there is nothing to be done about it.
+    // A file that cannot be removed does no harm.
     let _ = std::fs::remove_dir_all(folder);
     let _ = folder.parent().map(std::fs::remove_dir);
 }
@@ -278,7 +278,7 @@ impl Writer {
         self.others.iter_mut().for_each(AppendFile::write);
         let waiting = self.downsampler.waiting();
         if !waiting.is_empty() {
-            // What waits is never ahead of the counts.
+            // Waiting facts are never ahead of the counts.
             self.journal.sync();
         }
         // If it has no room, the journal has none either, and reports it; the next second tries

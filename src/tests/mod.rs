@@ -1,3 +1,3 @@
-//! What holds across rooms: documents that are made from tables.
+//! Tests across modules: documents that are generated from tables.
 
 mod docs;

@@ -139,7 +139,7 @@ fn scaled(number: f64, step: f64, units: &[&str]) -> String {
     let mut number = number.max(0.0);
     let mut left = units.iter();
     let mut unit = left.next().copied().unwrap_or_default();
-    // What would be rounded up to a whole step belongs to the next unit.
+    // A value that would be rounded up to a whole step belongs to the next unit.
     while number >= step - 0.5 {
         let Some(next) = left.next() else { break };
         number /= step;

@@ -70,7 +70,7 @@ pub(super) struct Shortfall {
     pub(super) needed: u64,
     /// All attempts of the view.
     pub(super) all: AttemptTotals,
-    /// Those that give samples of the metric.
+    /// Requests that give samples of the metric.
     pub(super) feeding: AttemptTotals,
 }
 

@@ -55,6 +55,6 @@ pub(crate) fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool>
 
 /// Ends a connection by RST.
 pub(crate) fn reset(stream: TcpStream) {
-    // What cannot be set is closed by FIN instead.
+    // A socket on which it cannot be set is closed by FIN.
     let _ = Socket::from(stream).set_linger(Some(Duration::ZERO));
 }

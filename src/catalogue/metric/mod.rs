@@ -207,7 +207,7 @@ pub fn within(name: &str) -> Option<&str> {
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Those of checks and monitors are in the plan.
+            // The names of checks and monitors are in the plan.
             Self::Count(_)
             | Self::Ratio(_)
             | Self::Rate(_)

@@ -1,4 +1,4 @@
-//! What thresholds look at in the values of monitors.
+//! The statistics of monitors' values in thresholds.
 
 use super::row::{Better, MetricRow, MetricUnit, ReportPlace, Samples, Whose};
 use crate::catalogue::Protocols;

@@ -222,9 +222,9 @@ pub enum Samples {
 pub enum Whose {
     /// All that got that far, whether they succeeded or not.
     All,
-    /// Those that succeeded.
+    /// Attempts that succeeded.
     Successes,
-    /// Those whose complete response failed.
+    /// Attempts whose complete response failed.
     FailedResponses,
 }
 

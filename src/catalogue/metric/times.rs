@@ -4,7 +4,7 @@ use super::row::{Better, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whos
 use super::rows;
 use crate::catalogue::Protocols;
 
-/// What times have in common.
+/// Columns that all times have in common.
 const TIME: MetricRow = MetricRow {
     name: "",
     doc: "",
@@ -23,7 +23,7 @@ const TIME: MetricRow = MetricRow {
     report: ReportPlace::Times,
 };
 
-/// What times of requests that went well have in common.
+/// Columns that times of successful requests have in common.
 const OF_SUCCESSES: MetricRow = MetricRow {
     protocols: Protocols::REQUESTS,
     per_request: true,

@@ -56,7 +56,7 @@ fn cell(part: f64, row: u32, ascii: bool) -> char {
     let blocks = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=8")]
     let eighths = (filled * 8.0).round().clamp(0.0, 8.0) as usize;
-    // What is there at all is seen.
+    // A value above zero is visible.
     if eighths == 0 && row == 0 && part > 0.0 { blocks[1] } else { blocks[eighths] }
 }
 

@@ -1,4 +1,4 @@
-//! What a plan needs, beside what this machine has.
+//! The requirements of a plan beside the resources of this machine.
 
 use crate::engine::file_memory;
 use crate::machine::{

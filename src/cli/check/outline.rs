@@ -64,7 +64,7 @@ pub(super) fn outline(
     write_needs(page, plan, files)
 }
 
-/// What is searched, and in which way.
+/// The level that is searched, and the way of searching.
 fn outline_search(page: &mut Page<'_>, search: &Search) -> io::Result<()> {
     let unit = match search.unit {
         LevelUnit::Users => " users",

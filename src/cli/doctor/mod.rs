@@ -53,7 +53,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     }
 }
 
-/// What was found.
+/// The result.
 struct Examination {
     subject: Subject,
     limits: MachineLimits,
@@ -61,11 +61,11 @@ struct Examination {
     probes: Probes,
 }
 
-/// What was asked.
+/// The question.
 enum Subject {
     /// Whether a plan can be run.
     Plan { plan: Box<Plan>, rows: Vec<Requirement> },
-    /// What is possible with both ends of every connection here, and with one.
+    /// The limits with both ends of every connection here, and with one.
     Machine { both_ends: Vec<Requirement>, one_end: Vec<Requirement> },
 }
 

@@ -1,4 +1,4 @@
-//! What is an address to load in a command line, and how a plan writes it.
+//! Recognises an address to load in a command line, and writes it as a plan does.
 
 use crate::units::Time;
 use std::path::Path;

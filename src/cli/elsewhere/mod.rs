@@ -12,7 +12,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What is wrong, and what to do.
+/// The problem and the remedy.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub message: String,
@@ -21,7 +21,7 @@ pub(super) struct Answer {
     pub plan: Option<String>,
 }
 
-/// What a command line says, as far as it can be understood.
+/// The parts of a command line that can be understood.
 #[derive(Debug, Default)]
 struct Typed {
     urls: Vec<String>,
@@ -139,7 +139,7 @@ impl Typed {
     }
 }
 
-/// What to say of a file that is no plan by its ending, or of a URL in its place.
+/// The answer to a file that is no plan by its extension, or of a URL in its place.
 pub(super) fn of_path(path: &Path) -> Option<Answer> {
     let shown = path.to_string_lossy();
     if is_url(&shown) {
@@ -190,7 +190,7 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     })
 }
 
-/// What to say of a first word that is neither a plan nor a subcommand, with others behind it.
+/// The answer to a first word that is neither a plan nor a subcommand, with others behind it.
 fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
     let [word, _, ..] = files else { return None };
     let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
@@ -221,7 +221,7 @@ fn of_url(typed: &Typed, url: &str) -> Answer {
     }
 }
 
-/// What to say of a command line that could not be read; `None` where it was not meant for another
+/// The answer to a command line that could not be read; `None` where it was not meant for another
 /// tool.
 pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     let typed = Typed::of(arguments);

@@ -1,6 +1,6 @@
 //! Turns a subcommand of another tool into what is done here in its place.
 
-/// What to do in place of a subcommand of k6, Locust, vegeta, Artillery or `JMeter`.
+/// The replacements of subcommands of k6, Locust, vegeta, Artillery or `JMeter`.
 pub(super) fn of_other_tools(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
         "import" | "convert" | "record" | "har" | "curl" | "generate" | "create" => {

@@ -28,7 +28,7 @@ pub(super) enum ServeCommand {
     Http(Box<HttpArgs>),
 }
 
-/// What the tcp-hold server does.
+/// The options of the tcp-hold server.
 #[derive(Debug, Args)]
 pub(super) struct TcpHoldArgs {
     /// Send this message as greeting, heartbeat and reply.
@@ -55,7 +55,7 @@ pub(super) struct TcpHoldArgs {
     common: CommonArgs,
 }
 
-/// What the ws-hold server does.
+/// The options of the ws-hold server.
 #[derive(Debug, Args)]
 pub(super) struct WsHoldArgs {
     #[command(flatten)]
@@ -91,7 +91,7 @@ impl TcpHoldArgs {
     }
 }
 
-/// What the HTTP server does.
+/// The options of the HTTP server.
 #[derive(Debug, Args)]
 pub(super) struct HttpArgs {
     /// Respond to every request with this body.
@@ -139,7 +139,7 @@ impl TlsArgs {
     }
 }
 
-/// What all servers have.
+/// The options of all servers.
 #[derive(Debug, Args)]
 struct CommonArgs {
     /// Listen on this address. Port 0 picks a free port for each process; any other port is shared
@@ -169,7 +169,7 @@ struct CommonArgs {
     parent: Option<u32>,
 }
 
-/// What a server does wrong on purpose.
+/// The faults of a server.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Faults")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they combine")]

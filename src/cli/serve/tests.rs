@@ -47,7 +47,7 @@ fn certificate() -> impl Strategy<Value = Certificate> {
 }
 
 proptest! {
-    /// What a run asks of a server's process is what the plan says.
+    /// The arguments of a server's process are those of the plan.
     #[test]
     fn options_survive_the_command_line(
         faults in faults(), message in ".{0,9}", bytes: Option<Vec<u8>>, greet: bool, every in prop::option::of(time()),

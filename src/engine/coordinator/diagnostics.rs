@@ -20,7 +20,7 @@ pub(super) struct Diagnostics {
     kinds: usize,
     /// Root causes of the last diagnosis.
     found: BTreeSet<(usize, RootCause)>,
-    /// Those that two diagnoses have found: no third is needed to confirm them.
+    /// Causes that two diagnoses have found: no third is needed to confirm them.
     confirmed: BTreeSet<(usize, RootCause)>,
     /// The last recorded diagnoses, by scenario.
     recorded: Vec<Vec<Diagnosis>>,

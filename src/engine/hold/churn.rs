@@ -20,7 +20,7 @@ use std::collections::{BinaryHeap, VecDeque};
 /// How long a user waits at least after an attempt that failed.
 const RECONNECT_MIN_NS: u64 = 10_000_000;
 
-/// What is due apart from the schedule, and what each user needs for it.
+/// Actions due apart from the schedule, and the state that each user needs for them.
 #[derive(Debug)]
 pub(super) struct ChurnState {
     settings: crate::plan::Churn,

@@ -273,7 +273,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     }
 }
 
-/// What TLS says about the end of a connection; the cause has what the kernel says.
+/// TLS's message about the end of a connection; the cause has the kernel's.
 pub(super) fn reason(error: &Error) -> String {
     error.get_ref().map_or_else(String::new, |why| format!(": {why}"))
 }

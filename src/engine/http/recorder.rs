@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
 
-/// What is in progress now.
+/// The attempts in progress.
 #[derive(Debug, Default)]
 pub(super) struct LiveCounts {
     pub(super) open: u64,

@@ -23,7 +23,7 @@ const WAITING: usize = 1_024;
 /// How long a monitor may take before the run.
 const PROBE_WITHIN: Duration = Duration::from_secs(5);
 
-/// What monitors read while a run goes on.
+/// The readings of monitors during a run.
 #[derive(Debug)]
 pub(super) struct Readings(Option<mpsc::Receiver<MonitorReading>>);
 
@@ -111,7 +111,7 @@ pub struct MonitorError {
     /// Its name.
     pub monitor: String,
     why: String,
-    /// What to do.
+    /// The remedy.
     pub help: String,
 }
 
@@ -163,7 +163,7 @@ fn words(metric: &MonitoredMetric) -> String {
     format!("its response has no `{}{{{}}}`", metric.metric, labels.join(","))
 }
 
-/// What the response has in place of a metric.
+/// Describes the metrics that the response has instead.
 fn help(metric: &MonitoredMetric, text: &str) -> String {
     let samples = || text.lines().filter_map(crate::units::exposition::sample);
     let same = samples().find(|(series, _)| series.metric == metric.metric);

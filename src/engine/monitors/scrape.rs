@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 /// The largest response: an exporter of ten thousand series has about one.
 const LARGEST: usize = 16 << 20;
 
-/// What is asked for: the text format, as Prometheus asks for it.
+/// The requested format: text, as Prometheus requests it.
 const ACCEPT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
 
 /// Reads a monitor, each time on a new connection.

@@ -51,7 +51,7 @@ impl Narrator {
         self.judge.recording()
     }
 
-    /// What the run proves, as things stand.
+    /// The judgement by the facts so far.
     pub fn judgement(&self) -> Judgement {
         self.judge.judgement()
     }

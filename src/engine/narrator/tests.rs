@@ -1,4 +1,4 @@
-//! What follows from the entries of runs that never took place.
+//! Tests of events with entries of runs that never took place.
 
 use super::*;
 use crate::machine::MachineLimits;

@@ -122,7 +122,7 @@ impl<S> Epoll<S> {
     /// can be read always.
     ///
     /// # Errors
-    /// Those of `epoll_ctl`.
+    /// As for `epoll_ctl`.
     pub(crate) fn register(&self, socket: BorrowedFd<'_>, id: SlotId) -> io::Result<()> {
         watch(self.poll.registry(), socket, token(id), Interest::READABLE | Interest::WRITABLE)
     }
@@ -130,7 +130,7 @@ impl<S> Epoll<S> {
     /// Reports what can be read from a registered socket as an event of `id` from now on.
     ///
     /// # Errors
-    /// Those of `epoll_ctl`.
+    /// As for `epoll_ctl`.
     pub(crate) fn rename(&self, socket: BorrowedFd<'_>, id: SlotId) -> io::Result<()> {
         let mut source = SourceFd(&socket.as_raw_fd());
         self.poll.registry().reregister(&mut source, token(id), Interest::READABLE)

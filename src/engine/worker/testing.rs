@@ -61,7 +61,7 @@ impl<P: Peer> Simulated<P> {
         self.agenda.retain(|_, (planned, _)| *planned != id);
     }
 
-    /// What the peer will do to a connection, it does to another one.
+    /// Whatever the peer would do to a connection, it does to another one.
     pub(in crate::engine) fn rename(&mut self, from: SlotId, to: SlotId) {
         for (planned, _) in self.agenda.values_mut().filter(|(planned, _)| *planned == from) {
             *planned = to;

@@ -83,7 +83,7 @@ impl ResourceCost {
             generator: process_cost(peak.open, idle, &peak.workers, &used),
             ..Self::default()
         };
-        // Whose connection a server worked for is not known.
+        // It is not known for which scenario's connections a server worked.
         total.share_machine(baseline, peak, &CpuTime::default());
         Some(total)
     }

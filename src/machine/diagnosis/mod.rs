@@ -165,7 +165,7 @@ impl Evidence<'_> {
             && !self.failures.iter().any(|(cause, _)| responded(cause.failure))
     }
 
-    /// Who is late: a target that replied to these connections before, or one that never served
+    /// The late side: a target that replied to these connections before, or one that never served
     /// them, because as many as missed a heartbeat never got a message.
     fn heartbeat_missed(&self) -> RootCause {
         let missed = |cause: &Cause| cause.failure == Failure::HeartbeatMissed;
@@ -251,7 +251,8 @@ impl Evidence<'_> {
         }
     }
 
-    /// Who killed it: the kernel, because the group or the machine ran out of memory, or a person.
+    /// The sender of the signal: the kernel, because the group or the machine ran out of memory, or
+    /// a person.
     fn kill_cause(&self) -> RootCause {
         match (self.deltas.rise("vmstat.oom_kill") > 0, self.cgroup_is_full()) {
             (true, true) => RootCause::CgroupMemory,
@@ -293,7 +294,7 @@ impl Evidence<'_> {
         self.spike().filter(|(age, _)| spoke_every.is_none_or(|every| every + 1 >= *age))
     }
 
-    /// What did not arrive within which time, if the plan sets that.
+    /// The message that did not arrive, and the time limit, if the plan sets that.
     fn missed_deadline(&self, root_cause: RootCause) -> Option<String> {
         let route = self.route;
         let protocol = self.protocol?;

@@ -12,7 +12,7 @@ pub(super) fn without_unknown_route(words: &str) -> String {
 }
 
 impl RootCause {
-    /// What happened on `route`, with the age of a spike of deaths where that is it.
+    /// The event on `route` in words, with the age of a spike of deaths where that is it.
     pub(super) fn because(self, route: &str, spike: Option<(u64, u64)>) -> String {
         let words = self.description().replace("ROUTE", route);
         match (self, spike) {

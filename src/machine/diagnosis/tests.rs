@@ -98,7 +98,7 @@ fn the_generator_s_own_limits_are_told_by_their_errno() {
     let failures = errno(Errno::EADDRNOTAVAIL);
     let none = Case { reached: 0, ..Case::of(&failures) };
     assert_eq!(none.first().0, RootCause::SourceAddress);
-    // Those who came before keep them all.
+    // Earlier connections keep all of them.
     let ports = Some(Ports { first: 40_000, last: 40_999, ..Ports::default() });
     let rest = |resting| {
         let limits = MachineLimits { ports: ports.clone(), time_wait: Some(resting), ..limits() };
@@ -179,14 +179,14 @@ fn a_connect_timeout_is_told_by_who_dropped() {
     assert_eq!(of(&[retries], true, 100), (RootCause::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 0), (RootCause::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 100), (RootCause::AcceptQueue, Side::Target));
-    // What was counted here is a fact; of a far target it is an inference, and said to be one.
+    // A count of this machine is a fact; of a remote target it is an inference, and marked as one.
     let words = |target_here, names: &[&str]| {
         let case = Case { deltas: rises(names), target_here, reached: 100, ..Case::of(&failures) };
         case.diagnoses().remove(0).because
     };
     assert!(words(true, &[overflows]).starts_with("the target's accept queue overflowed"));
     assert!(words(false, &[retries]).starts_with("the target's accept queue probably overflowed"));
-    // What overflows here is not the far target's.
+    // An overflow here is not the remote target's.
     assert_eq!(of(&[retries, overflows], false, 0), (RootCause::Firewall, Side::Network));
     assert_eq!(
         of(&[retries, "conntrack.drop"], true, 100),

@@ -13,7 +13,7 @@ pub struct Ports {
     pub last: u16,
     /// `net.ipv4.ip_local_reserved_ports`.
     pub reserved: Vec<(u16, u16)>,
-    /// Those that a listening socket has, ascending: no connection can have them.
+    /// Ports of listening sockets, ascending: no connection can use them.
     pub listening: Vec<u16>,
 }
 

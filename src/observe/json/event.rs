@@ -1,4 +1,4 @@
-//! What the lines of `--progress json` say, but for the figures of a second.
+//! The lines of `--progress json`, except the figures of a second.
 
 use super::figures::FailureCause;
 use super::second::SecondReport;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// Characters of foreign words beyond which they are cut.
 const LONGEST: usize = 1_000;
 
-/// What happened.
+/// The event.
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum ProgressEvent<'a> {
@@ -142,7 +142,7 @@ struct ProgressBreach<'a> {
 }
 
 impl<'a> ProgressEvent<'a> {
-    /// What a notification tells.
+    /// The content of a notification.
     pub(super) fn new(view: &'a View, now_ns: u64, news: &'a Notification) -> Self {
         let name = |scenario: &usize| view.outline.scenarios[*scenario].name.as_str();
         let place = |scenario: &usize, stage: &usize| StagePlace {

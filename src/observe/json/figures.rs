@@ -1,10 +1,10 @@
-//! What several lines of `--progress json` have in common.
+//! Values that several lines of `--progress json` have in common.
 
 use crate::record::{Cause, FailureStage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What failed, how far the attempt had come, and whose fault it is.
+/// The failure, the stage of the attempt, and the side that caused it.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct FailureCause {
     failure: &'static str,

@@ -81,7 +81,7 @@ struct CountedCause {
     count: u64,
 }
 
-/// What was measured of the cost of connections.
+/// The measured cost of connections.
 #[derive(Serialize, JsonSchema)]
 struct ProgressCost {
     connections: u64,

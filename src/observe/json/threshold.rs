@@ -50,7 +50,7 @@ impl<'a> ProgressThreshold<'a> {
             check: condition,
             state: found.state.name(),
             samples: found.samples,
-            // What is beyond all numbers, such as a time that never came, has no figure.
+            // Infinite values, such as a time that never came, have no figure.
             value: found.value.filter(|value| !is_time && value.is_finite()),
             value_ns: found.value.filter(|_| is_time).map(whole),
             numerator: found.ratio.map(|(numerator, _)| numerator),

@@ -1,4 +1,4 @@
-//! What connections cost, while they are held.
+//! Tests of the cost of connections while they are held.
 
 use super::script::{self, Did, SECOND, boundary, hold, recorded, second, stage, started};
 use super::{json_of, lines_of, view_after};

@@ -50,7 +50,7 @@ fn view_after<'a>(plan: &Plan, events: impl Iterator<Item = &'a Event>) -> Optio
     events.map(|event| run.follow(event).0).last()
 }
 
-/// What is said to `events` when `say` words the news.
+/// The words for `events`, as `say` writes them.
 fn told(
     plan: &Plan,
     events: &[Event],

@@ -163,7 +163,7 @@ pub(super) fn boundary(scenario: u16, mark: Transition, at_ns: u64) -> Event {
     recorded(Entry::Transition(StageTransition { scenario, transition: mark, at_ns }))
 }
 
-/// What one scenario did in a second.
+/// The facts of one scenario in a second.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Did {
     pub(super) stage: u16,
@@ -236,7 +236,7 @@ pub(super) fn refused() -> Cause {
     Cause::from_errno(111, FailureStage::Connect)
 }
 
-/// What the two scenarios of [`both`] do in a second.
+/// The facts of the two scenarios of [`both`] in a second.
 pub(super) fn did(second: u32) -> [Did; 2] {
     let open = (u64::from(second + 1) * 2_000).min(20_000);
     let ramping = second < 10;

@@ -1,4 +1,4 @@
-//! What there is to see, as data.
+//! Tests of the view as data.
 
 use super::script::both;
 use super::{Followed, view_after};

@@ -89,7 +89,7 @@ pub(in crate::observe) struct ThresholdOutline {
     pub(in crate::observe) condition: String,
     /// The same with what a relative bound comes to.
     pub(in crate::observe) words: String,
-    /// What it is about.
+    /// Its subject.
     #[serde(skip)]
     pub(in crate::observe) metric: Metric,
     /// Of its values.

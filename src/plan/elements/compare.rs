@@ -26,7 +26,7 @@ pub struct CompareSettings {
     /// Targets of side A that have another address than in `[targets]`, as `--target` takes them:
     /// `lb=10.0.0.1:80`.
     pub a: Vec<String>,
-    /// Those of side B.
+    /// The addresses of side B.
     pub b: Vec<String>,
     /// How much worse times and rates of B may be: a part of those of A.
     pub margin: Ratio,

@@ -17,13 +17,13 @@ pub struct Generator {
     pub workers: Option<u32>,
     /// Addresses to connect from; empty leaves the choice to planrun (loopback) or the kernel.
     pub source_addresses: Vec<SourceRange>,
-    /// What these addresses are for.
+    /// The use of these addresses.
     pub source_use: SourceUse,
     /// First and last source port; `None` keeps the system's range.
     pub port_range: Option<(u16, u16)>,
     /// How the run reacts to a lost worker; the verdict is INVALID either way.
     pub on_worker_loss: OnWorkerLoss,
-    /// What happens once the run can only be INVALID any more.
+    /// How a run that can only end INVALID continues.
     pub on_invalid: OnInvalid,
     /// Limits of rules of validity in place of planrun's own.
     pub limits: ValidityLimits,

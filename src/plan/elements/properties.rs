@@ -8,7 +8,7 @@ use crate::plan::{
 use crate::units::{Count, Time};
 
 impl Protocol {
-    /// What it says of HTTP requests; `None` where it sends none.
+    /// The settings of HTTP requests; `None` if it sends none.
     pub(crate) fn http(&self) -> Option<&Http> {
         match self {
             Self::Http(http) => Some(http),
@@ -16,7 +16,7 @@ impl Protocol {
         }
     }
 
-    /// What it says of held connections; `None` where it holds none.
+    /// The settings of held connections; `None` if it holds none.
     pub(in crate::plan) fn hold(&self) -> Option<&HoldSettings> {
         match self {
             Self::Hold(hold) => Some(hold),
@@ -137,7 +137,7 @@ impl Protocol {
         self.http().map_or_else(OnFull::default, |http| http.on_full)
     }
 
-    /// What HTTP is spoken on its connections; one user a connection where none is.
+    /// The HTTP version of its connections; without HTTP, one user per connection.
     pub fn version(&self) -> HttpVersion {
         self.http().map_or_else(HttpVersion::default, |http| http.version)
     }

@@ -74,7 +74,7 @@ table! {
     }
 }
 
-/// What all scenarios are read with.
+/// The context in which all scenarios are read.
 pub(in crate::plan) struct Context<'a> {
     pub source: &'a Source,
     pub overrides: &'a Overrides,

@@ -164,7 +164,7 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
         "start_after = \"30s\"",
         "",
     ),
-    // What users do.
+    // Actions of users.
     answer(
         &[
             "wait_time",
@@ -322,7 +322,7 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
         "auth = { bearer = \"secret\" }",
         "",
     ),
-    // What must hold.
+    // Thresholds.
     answer(
         &[
             "abort_on_fail",

@@ -55,7 +55,7 @@ fn no_word_has_two_answers_in_one_table() {
     }
 }
 
-/// What people write, where, and a key that the answer must name.
+/// Keys that people write, their places, and a key that the answer must name.
 const ASKED: &[(&str, &str, &str)] = &[
     ("vus", "a plan", "users"),
     ("vus", "a scenario", "users"),
@@ -121,7 +121,7 @@ fn every_name_of_a_metric_leads_to_one_of_the_protocol() {
     }
 }
 
-/// What people write in thresholds, and what is meant by it in http and in tcp-hold.
+/// Metrics that people write in thresholds, and their meaning in http and in tcp-hold.
 const MEASURED: &[(&str, &str, &str)] = &[
     ("p(95)", "service_time.p95", "connect.time.p95"),
     ("p(99.9)", "service_time.p99.9", "connect.time.p99.9"),

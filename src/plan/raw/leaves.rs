@@ -123,7 +123,7 @@ impl<T> Named<T> {
         self.0.iter().map(|(key, _)| key.name.as_str())
     }
 
-    /// What could be read.
+    /// The values that could be read.
     pub(in crate::plan) fn read(&self) -> impl Iterator<Item = (&Key, &At<T>)> {
         self.0.iter().filter_map(|(key, value)| value.as_ref().map(|value| (key, value)))
     }

@@ -39,7 +39,7 @@ pub(super) struct At<T> {
     pub value: T,
 }
 
-/// What became of a key.
+/// The state of a key after reading.
 #[derive(Debug, Clone, Default)]
 pub(super) enum Field<T> {
     /// It is not there.

@@ -36,7 +36,7 @@ pub(in crate::plan) fn table_of<'n>(
     None
 }
 
-/// What unknown keys of a table tell.
+/// Handles the unknown keys of a table.
 #[derive(Default)]
 pub(in crate::plan) struct Misspelt {
     /// Whether there are any.
@@ -84,7 +84,7 @@ pub(in crate::plan) fn check_keys(
     misspelt
 }
 
-/// What to write in place of a key that another tool, or another table of the plan, has; `None`
+/// The replacement of a key of another tool, or of another table of the plan; `None`
 /// where it is rather misspelt.
 fn elsewhere(name: &str, keys: &Keys, tables: &[&Keys]) -> Option<String> {
     if alias(name, keys.all()).is_some() {

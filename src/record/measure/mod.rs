@@ -56,7 +56,7 @@ pub fn measure(metric: Metric, span: &MeasuredSpan<'_>) -> Option<Measure> {
             let (_, ended) = parts(RatioMetric::Success, span);
             part((span.cell.within.get(&time.as_nanos()).copied().unwrap_or(0), ended))
         }
-        // What exporters say is of no scenario's facts.
+        // Values of monitors are not among the facts of a scenario.
         Metric::Monitor { .. } => None,
         Metric::Count(count) => {
             let value = counted(count.row(), span)?;

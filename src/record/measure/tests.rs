@@ -101,7 +101,7 @@ fn of_connections() -> Cell {
 struct Line {
     right: f64,
     naive: f64,
-    /// What the naive one leaves out or takes for it.
+    /// The mistake of the naive formula.
     why: &'static str,
 }
 

@@ -30,9 +30,9 @@ pub enum StripColour {
 /// Which changes are bad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadSide {
-    /// Those to the left, of rates.
+    /// The labels to the left, of rates.
     Left,
-    /// Those to the right, of times.
+    /// The labels to the right, of times.
     Right,
     /// Both.
     Both,

@@ -77,7 +77,7 @@ struct StageReport<'a> {
     parts: OrderedMap<Phase, SectionReport<'a>>,
 }
 
-/// What the plan asks of a stage.
+/// The planned load of a stage.
 #[derive(Serialize, Default, JsonSchema)]
 struct PlannedReport {
     #[serde(skip_serializing_if = "Option::is_none")]

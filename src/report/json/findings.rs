@@ -39,7 +39,8 @@ pub(super) struct HealthReport<'a> {
     part: Option<String>,
 }
 
-/// What was measured; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a warning.
+/// The measured value; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a
+/// warning.
 #[derive(Serialize, Default, JsonSchema)]
 struct HealthFigures {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -50,7 +50,7 @@ impl AttemptsReport {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct DistributionReport {
-    /// Whose times they are: successes, responses that failed.
+    /// The attempts that they are of: successes, responses that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<&'static str>,
     samples: u64,

@@ -92,7 +92,7 @@ struct ReportDocument<'a> {
     exit_code: u8,
     /// Whether all of the run was saved.
     complete: bool,
-    /// What the verdict leaves out, in sentences.
+    /// Facts that the verdict leaves out, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-//! What monitors read.
+//! The readings of monitors.
 
 use super::OrderedMap;
 use crate::catalogue::MonitorStat;

@@ -19,7 +19,7 @@ enum Align {
     Right,
 }
 
-/// What happens to a column's text if the table is too wide even without spare columns.
+/// How a column's text is shortened if the table is too wide even without spare columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WhenNarrow {
     /// It is shortened, after all names.

@@ -22,7 +22,7 @@ pub(super) fn write(
     out: &mut Page<'_>,
 ) -> io::Result<()> {
     let mut all: Vec<(&str, CheckTally)> = tallies(scenario, facts).collect();
-    // Those that always passed decide nothing.
+    // Checks that always passed decide nothing.
     all.retain(|(_, tally)| detail == Detail::Full || tally.failed > 0);
     if all.is_empty() {
         return Ok(());

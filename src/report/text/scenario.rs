@@ -292,8 +292,8 @@ pub(in crate::report) fn time_table(whole: &Section<'_>) -> Option<Table> {
     (!measured.is_empty()).then_some(table)
 }
 
-/// Whose times they are, where successes and failures have some: `service_time, first_byte: of
-/// successes; …`.
+/// The attempts that times are of, where successes and failures have some: `service_time,
+/// first_byte: of successes; …`.
 fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
     measured.contains(&TimeMetric::FailedTime).then_some(())?;
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
 
-/// What two runs may differ in.
+/// The properties in which two runs may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
@@ -32,7 +32,7 @@ pub enum DifferenceKind {
 /// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// What differs.
+    /// The differences.
     pub kind: DifferenceKind,
     /// In words.
     pub detail: String,

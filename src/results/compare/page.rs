@@ -85,7 +85,7 @@ fn side(runs: &[SavedRun]) -> String {
     format!("{} {plural} of {}", runs.len(), targets.join(", "))
 }
 
-/// What differs beside the targets, which stand at the top.
+/// The differences other than the targets, which stand at the top.
 fn differences(comparison: &RunComparison) -> Markup {
     let is_shown = |one: &&Difference| one.kind != DifferenceKind::Target;
     let shown: Vec<&Difference> = comparison.differences.iter().filter(is_shown).collect();

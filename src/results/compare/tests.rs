@@ -96,6 +96,6 @@ fn false_alarms_and_detection_rates_are_as_documented() {
         writeln!(rows, "| {:.0}% | {runs} | {cells} |", noise * 100.0).unwrap();
     }
     assert!(page.contains(&rows), "docs/comparing.md is to have:\n{rows}");
-    // What the default is good for: noise of 1 %, five runs, 10 % slower.
+    // The power of the default: noise of 1 %, five runs, 10 % slower.
     assert!(simulated(5, 0.01, 0.10)[0] >= 0.95);
 }

@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use values::Agreement;
 
-/// What holds the facts of a run: from these files all others are made.
+/// The files with the facts of a run: all other files are made from them.
 const RAW: [&str; 4] = ["plan.toml", "recording.jsonl", "recording.jsonl.gz", "environment.json"];
 
 const SUMS: &str = "SHA256SUMS";

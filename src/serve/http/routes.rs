@@ -138,7 +138,7 @@ fn login(body: &[u8]) -> Routed {
         .with(SET_COOKIE, &format!("{SESSION}={user}; Path=/; HttpOnly; Max-Age=3600"))
 }
 
-/// Whose session it is; with a bearer token it must be that user's.
+/// The owner of the session; with a bearer token it must be that user.
 fn me(asked: &HeaderMap) -> Routed {
     let text = |name| asked.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let mut pairs = text(COOKIE).unwrap_or_default().split(';').map(str::trim);

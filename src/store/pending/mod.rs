@@ -109,7 +109,7 @@ impl Awaited {
         }
     }
 
-    /// What belongs to the seconds that were read: of the last lines of the journal, behind which
+    /// The entries of the seconds that were read: of the last lines of the journal, behind which
     /// their last second is torn, and of a [`PendingFile`]. Facts of seconds that the journal lacks
     /// are none of them: they would be more than the counts.
     pub(super) fn take(&mut self, at_end: Vec<Durations>, file: Vec<Durations>) -> Vec<Durations> {
@@ -130,7 +130,7 @@ impl Awaited {
         taken
     }
 
-    /// What is still awaited.
+    /// The entries still awaited.
     pub(super) fn missing(&self) -> Vec<MissingFacts> {
         let all = self.ranges.iter();
         all.map(|(&(scenario, bulk), &(first, last))| MissingFacts { scenario, bulk, first, last })

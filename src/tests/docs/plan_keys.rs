@@ -61,7 +61,7 @@ impl Keys {
         }
     }
 
-    /// What a key's value may be, in a few words.
+    /// The permitted values of a key, in a few words.
     fn value(&self, schema: &Value) -> String {
         let definition = self.definition(schema);
         if let Some(words) = definition["oneOf"].as_array() {
@@ -99,7 +99,7 @@ impl Keys {
         }
     }
 
-    /// What a key means, with the meaning of each word that it may be.
+    /// The meaning of a key, and of each word that it permits.
     fn meaning(&self, schema: &Value) -> String {
         let own = schema["description"].as_str().unwrap_or_default();
         let definition = self.definition(schema);

@@ -59,7 +59,7 @@ fn is_beyond_repair(facts: &RunFacts<'_>, limits: RuleLimits) -> bool {
     })
 }
 
-/// What else than the generator may have caused drops, if the plan's cap is too small to decide.
+/// Causes of drops other than the generator, if the plan's cap is too small to decide.
 fn small_cap(scenario: &Scenario) -> String {
     let protocol = &scenario.protocol;
     let most = most_in_flight(&scenario.stages, protocol.longest_arrival());

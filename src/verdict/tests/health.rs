@@ -1,7 +1,7 @@
 use super::*;
 use crate::record::{HostDelta, HostSample, WorkerFacts};
 
-/// What each second of a run is made of, beside requests that end well.
+/// The facts of each second of a run, beside requests that end well.
 #[derive(Default)]
 struct Given {
     cell: Cell,

@@ -76,7 +76,7 @@ fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
     assert_eq!((verdict.verdict, rules(&verdict)), (Verdict::Fail, vec![]));
     let needed: Vec<ThresholdState> = verdict.findings.iter().map(|one| one.state).collect();
     assert_eq!(needed, [1, 6, 1, 368, 368, 1].map(|needed| unreached(needed, 10)));
-    // What this machine did wrong says nothing about the target.
+    // Failures of this machine say nothing about the target.
     let verdict = end(hanging(&plan, Failure::TooManyFiles));
     assert_eq!(verdict.verdict, Verdict::Invalid);
     assert!(rules(&verdict).contains(&&rules::LOCAL_FAILURES));

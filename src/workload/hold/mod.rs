@@ -22,12 +22,12 @@ pub(crate) struct ConnectionId {
     pub begun_ns: u64,
 }
 
-/// What received bytes were.
+/// The kind of received bytes.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Received {
     /// How many bytes this is about; the rest must be given again, and at least one is used.
     pub used: usize,
-    /// What they meant.
+    /// Their meaning.
     pub event: ConversationEvent,
 }
 

@@ -70,7 +70,7 @@ fn wrong(bytes: &[u8], at: usize) -> ConversationError {
     ConversationError { failure: Failure::WrongData, code: 0, detail }
 }
 
-/// What bytes were.
+/// The kind of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Match {
     /// As expected so far; this many messages were completed.

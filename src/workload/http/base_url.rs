@@ -211,7 +211,7 @@ mod tests {
             assert!(!to("http://hop.example/home", host), "{host}");
         }
         assert!(to("http://b\u{fc}cher.example/", "xn--bcher-kva.example"));
-        // What no URL can have is taken for the address's own.
+        // A part that no URL can have counts as the address's own.
         assert!(to("http://127.0.0.1:9000/", "a b"));
         let names =
             ["127.0.0.1:9000", "Shop.example:1", "[::1]:9000", ""].map(|one| base_url.host(one));

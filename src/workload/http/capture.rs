@@ -45,7 +45,7 @@ impl Capture {
         Self { response: CapturedResponse::default(), most_body }
     }
 
-    /// What was captured.
+    /// The captured text.
     pub(super) fn into_response(self) -> CapturedResponse {
         self.response
     }

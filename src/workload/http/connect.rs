@@ -50,7 +50,7 @@ pub(super) fn end(transport: &Transport, route: Route<'_>) -> io::Result<Opened>
     }
     if let Some(error) = transport.take_error()? {
         let errno = error.raw_os_error();
-        // What never was open is refused, not reset.
+        // A connection that never was open is refused, not reset.
         let was_open = errno.filter(|errno| Failure::from_errno(*errno) == Failure::Reset);
         return was_open.map(Opened::Doomed).ok_or(error);
     }

@@ -4,7 +4,7 @@
 use super::session::UserSession;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What is shorter is no credential: an id, a language, a flag.
+/// Shorter values are no credentials: an id, a language, a flag.
 const SHORTEST: usize = 8;
 
 impl UserSession {

@@ -34,7 +34,7 @@ pub(crate) struct RequestOutcome {
     pub misses_value: bool,
     /// The values extracted for the session.
     pub extracted: Option<Box<Extracted>>,
-    /// What came, where it is kept.
+    /// The response, if it is kept.
     pub captured: Option<Box<CapturedResponse>>,
 }
 
@@ -124,7 +124,7 @@ impl Exchange {
         self.check.received()
     }
 
-    /// Who takes what has come.
+    /// The receiver of the response.
     pub(super) fn sink<'a>(&'a mut self, prepared: &'a PreparedRequest) -> BodySink<'a> {
         BodySink {
             prepared,
@@ -154,7 +154,7 @@ impl Exchange {
         self.error(failure, "out of time")
     }
 
-    /// What follows if a request met the end of an idle connection: it may be sent again, or this
+    /// The reaction if a request met the end of an idle connection: it may be sent again, or this
     /// is its failure.
     pub(super) fn idle_close(
         prepared: &PreparedRequest,

@@ -304,7 +304,7 @@ impl Http1Connection {
     }
 
     fn complete(&mut self, prepared: &PreparedRequest, now_ns: u64) -> RequestOutcome {
-        // What answers a request that is still being sent has not read it.
+        // A response to a request that is still being sent was made without reading it.
         let unsent = self.is_sending();
         self.rest = None;
         self.used = true;

@@ -10,7 +10,7 @@ use super::parse::ResponseReader;
 use super::request_set::PreparedRequest;
 use crate::record::{Failure, FailureStage};
 
-/// Who takes an answer: the count of its body, and what looks into it.
+/// The receiver of a response: the count of its body, and its inspector.
 pub(super) struct BodySink<'a> {
     pub(super) prepared: &'a PreparedRequest,
     pub(super) check: &'a mut BodyComparison,

@@ -121,7 +121,7 @@ impl Parser {
         if self.state == ParserState::Close {
             self.state = ParserState::Done;
         }
-        // What was not looked at for want of the end of its line is not HTTP however it came.
+        // A line whose end never came is not HTTP, however it came.
         if let Some(kept) = self.kept.take() {
             self.parse(&kept, &mut |_: &[u8]| {})?;
         }

@@ -40,7 +40,7 @@ impl BodyPreview {
         let (mut decoded, mut encoded) = (Vec::new(), String::new());
         match &self.encoding {
             Some(encoding) if encoding::is_gzip(encoding) => {
-                // What is cut ends in an error, behind what could be decoded.
+                // A body that was cut ends in an error, after the part that could be decoded.
                 let limit = SHOWN_BYTES as u64 + 1;
                 let _ = MultiGzDecoder::new(&*self.bytes).take(limit).read_to_end(&mut decoded);
                 is_cut |= decoded.len() > SHOWN_BYTES;

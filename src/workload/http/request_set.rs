@@ -43,7 +43,7 @@ pub(super) struct PreparedRequest {
     method: Method,
     /// As the plan has it.
     path: String,
-    /// What `Host` says, where nothing is filled in.
+    /// The value of `Host`, if it has no placeholders.
     host: String,
     /// Head and body as they are sent; with a template, as they would be with empty values.
     pub(super) bytes: Box<[u8]>,
@@ -64,11 +64,11 @@ pub(super) struct PreparedRequest {
     expected_values: Option<Box<ExpectedValues>>,
     /// The body that is taken, and the bit of its check; `None` takes any, or leaves it to `looks`.
     pub(super) expected: Option<(u64, Box<[u8]>)>,
-    /// What else is looked at.
+    /// The other parts that are inspected.
     pub(super) assertions: Option<Box<Assertions>>,
     /// How much of the bodies of its responses is captured; `None`: no response is.
     pub(super) captured_body: Option<usize>,
-    /// What must not be shown.
+    /// The secrets.
     pub(super) secrets: Arc<Secrets>,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct PreparedRequest {
 pub struct RequestSetError {
     /// Its name.
     request: String,
-    /// What is missing or wrong; no values of the data.
+    /// The problem in words, without values of the data.
     why: String,
 }
 
@@ -376,7 +376,7 @@ fn headers(request: &Request, http: &Http, url: &HttpUrl) -> (Vec<(String, Templ
     .filter(|(_, value)| !value.is_empty())
     .map(|(name, value)| (name.to_owned(), value.into()))
     .collect();
-    // What the plan says replaces what would be said without it.
+    // Headers of the plan replace the default ones.
     headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| **own != **name));
     let mut closes = false;
     for (name, value) in &request.headers {

@@ -159,7 +159,7 @@ impl RequestTemplate {
         Ok(body.len() as u64)
     }
 
-    /// What `Host` says.
+    /// The value of `Host`.
     fn host(
         &self,
         host: &mut String,
@@ -181,7 +181,7 @@ impl RequestTemplate {
         Ok(())
     }
 
-    /// What is asked for: the request target of the first line.
+    /// The request target of the first line.
     fn target(
         &self,
         path: &mut String,
@@ -222,7 +222,7 @@ impl RequestTemplate {
 }
 
 impl TemplatePart {
-    /// What is filled in here, and how; `None` where it is the same for all.
+    /// The placeholders filled in here, and how; `None` if it is the same for all.
     fn value<'a>(
         &self,
         session: &'a UserSession,

@@ -40,7 +40,7 @@ impl Format {
     }
 }
 
-/// What is wrong with a file of data.
+/// An error in a file of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowError {
     /// The line, from 1; zero when it is about the whole file.

@@ -7,7 +7,7 @@ use super::error::RequestError;
 use super::inspector::Extracted;
 use crate::record::{CookieLoss, Failure, FailureStage};
 
-/// What one user, or one arrival, carries along.
+/// The state of one user, or of one arrival.
 #[derive(Debug, Default)]
 pub(crate) struct UserSession {
     row: Option<u64>,
@@ -16,14 +16,14 @@ pub(crate) struct UserSession {
     values: Vec<Option<Box<str>>>,
     cookie_jar: Option<CookieJar>,
     redirect: Option<Redirect>,
-    /// What was asked for last, and as which `Host`.
+    /// The last request target, and its `Host`.
     path: String,
     host: String,
     /// Passes so far.
     passes: u64,
 }
 
-/// What a response changes in a session.
+/// The changes that a response makes in a session.
 #[derive(Debug)]
 pub(crate) struct SessionUpdate {
     /// Whether a redirect follows, or why it is refused.
@@ -120,7 +120,7 @@ impl UserSession {
         self.exhausted || self.redirect.is_some() || self.cookie_jar.is_some()
     }
 
-    /// What was asked for last.
+    /// The last request target.
     pub(super) fn path(&self) -> &str {
         &self.path
     }
@@ -130,7 +130,7 @@ impl UserSession {
         self.redirect.as_ref().is_some_and(|redirect| redirect.as_get)
     }
 
-    /// What `Host` said last.
+    /// The last value of `Host`.
     pub(super) fn host(&self) -> &str {
         &self.host
     }
@@ -146,7 +146,7 @@ impl UserSession {
         (self.path, self.host) = (path, host);
     }
 
-    /// What was asked for last, emptied: the room for what is asked for next.
+    /// The buffer of the last request target, emptied for the next one.
     pub(super) fn forget(&mut self) -> (String, String) {
         self.path.clear();
         self.host.clear();

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 pub struct ScenarioFiles {
     /// The file of rows.
     pub data: Option<Vec<u8>>,
-    /// What is known of it.
+    /// Its known facts.
     pub data_file: Option<DataFile>,
     /// Bodies, by the path in the plan.
     pub bodies: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// What is known of a file of rows once it was read.
+/// The facts of a file of rows that was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataFile {
     /// Where it is, without links: two names of one file are the same here.
@@ -59,7 +59,7 @@ impl InvalidPaths {
     }
 }
 
-/// What requests are made of.
+/// The data that requests are made from.
 #[derive(Debug, Default)]
 pub struct TestData {
     /// The rows.
@@ -73,7 +73,7 @@ impl TestData {
     /// The stock of a scenario.
     ///
     /// # Errors
-    /// What is wrong with the file of rows.
+    /// The problem of the file of rows.
     pub fn new(data: Option<&Data>, files: ScenarioFiles) -> Result<Self, RowError> {
         let rows = match (data, files.data) {
             (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, Format::of(data))?),

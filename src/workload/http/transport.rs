@@ -17,9 +17,9 @@ const SCRATCH: usize = 32_768;
 /// The read buffers that all connections of a process share: none owns one.
 #[derive(Debug)]
 pub(crate) struct Buffers {
-    /// What has come, as the parser takes it.
+    /// Received bytes, as the parser takes them.
     pub(super) plain: Box<[u8]>,
-    /// What has come, as TLS takes it; empty where there is none.
+    /// Received bytes, as TLS takes them; empty without TLS.
     scratch: Box<[u8]>,
 }
 
@@ -132,7 +132,7 @@ impl Transport {
         }
     }
 
-    /// What both sides agreed to speak inside TLS; `Err` where there is no TLS.
+    /// The protocol agreed on inside TLS (ALPN); `Err` without TLS.
     pub(super) fn spoken(&self) -> Result<Option<&[u8]>, ()> {
         match self {
             Self::Tcp(_, Some(session)) => Ok(session.spoken()),
@@ -169,7 +169,7 @@ impl Drop for Transport {
     }
 }
 
-/// What a read or write error counts as; `bytes`: how many of the response came before.
+/// The failure of a read or write error; `bytes`: how many of the response came before.
 pub(super) fn broken(error: &io::Error, bytes: u64) -> RequestError {
     let phase = FailureStage::Request;
     let cause = if error.kind() == ErrorKind::UnexpectedEof {

@@ -18,12 +18,12 @@ use std::sync::Arc;
 /// Names that the certificate of a built-in server is for, beside its own address.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Who a server is.
+/// The identity of a server.
 #[derive(Debug)]
 pub(crate) struct Identity {
-    /// What all its sessions share.
+    /// The state that all its sessions share.
     pub config: Arc<ServerConfig>,
-    /// What clients must trust, as PEM.
+    /// The certificates that clients must trust, as PEM.
     pub certificate: String,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsE
         names.push(address.to_owned());
     }
     let mut parameters = CertificateParams::new(names)?;
-    // Who trusts several finds the right one by its subject.
+    // A client that trusts several finds the right one by its subject.
     parameters.distinguished_name.push(DnType::CommonName, owner);
     let key = KeyPair::generate()?;
     let certificate = parameters.self_signed(&key)?;

@@ -36,7 +36,7 @@ pub enum TlsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the kernel.
         source: io::Error,
     },
     /// A file, or a message, holds no certificates.
@@ -44,7 +44,7 @@ pub enum TlsError {
     Certificates {
         /// Where they should be.
         place: String,
-        /// What is there instead.
+        /// The content found instead.
         why: String,
     },
     /// A file holds no private key.
@@ -52,13 +52,13 @@ pub enum TlsError {
     Key {
         /// The file.
         path: PathBuf,
-        /// What is there instead.
+        /// The content found instead.
         why: String,
     },
     /// This machine has no certificates to trust.
     #[error("cannot find the certificates that this machine trusts: {why}")]
     System {
-        /// What was found instead.
+        /// The content found instead.
         why: String,
     },
     /// A name that no certificate can be for.

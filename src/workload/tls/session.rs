@@ -34,7 +34,7 @@ pub(crate) trait TlsSide {
     /// Whether the handshake went on with an earlier session.
     fn is_resumed(&self) -> bool;
 
-    /// What both sides agreed to speak (ALPN), if they did.
+    /// The protocol agreed on (ALPN), if any.
     fn spoken(&self) -> Option<&[u8]>;
 }
 
@@ -99,7 +99,7 @@ pub(crate) struct TlsSession<E> {
     is_over: bool,
 }
 
-/// What to send.
+/// The bytes to send.
 #[derive(Clone, Copy)]
 enum Outgoing<'a> {
     Nothing,
@@ -207,7 +207,7 @@ impl<E: TlsSide> TlsSession<E> {
         if self.outbox.is_empty() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 
-    /// What both sides agreed to speak (ALPN), if they did.
+    /// The protocol agreed on (ALPN), if any.
     pub(crate) fn spoken(&self) -> Option<&[u8]> {
         self.end.spoken()
     }

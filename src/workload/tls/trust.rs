@@ -17,12 +17,12 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Whose certificates a client takes.
+/// The certificates that a client trusts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trust {
-    /// Those that this machine trusts.
+    /// The certificates that this machine trusts.
     System,
-    /// Those that stand in this PEM text, and what they have signed.
+    /// The certificates of this PEM text, and those that they signed.
     Only(String),
     /// Anybody's.
     Anyone,
@@ -48,7 +48,7 @@ impl Trust {
     }
 }
 
-/// Who a client says it is, as PEM.
+/// The certificate of a client, as PEM.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     certificate: String,
@@ -85,23 +85,23 @@ fn chain(text: &str, place: &str) -> Result<Vec<CertificateDer<'static>>, TlsErr
     Ok(all)
 }
 
-/// Whom a client connects to.
+/// The peer of a client.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Peers {
-    /// Whose certificates it takes.
+    /// The certificates that it trusts.
     pub trust: Trust,
     /// The name that the certificate of each of its addresses must be for, in their order.
     pub names: Vec<String>,
-    /// Who it says it is; `None`: it says nothing.
+    /// Its own certificate; `None`: it has none.
     pub credentials: Option<Credentials>,
     /// Whether it goes on with earlier sessions; otherwise every handshake is a whole one.
     pub resumes: bool,
-    /// What is spoken inside, in the words of ALPN; empty offers nothing.
+    /// The protocol inside, by its ALPN name; empty offers none.
     pub speaks: String,
 }
 
 impl Peers {
-    /// What all sessions of a client share.
+    /// The state that all sessions of a client share.
     fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
@@ -125,7 +125,7 @@ impl Peers {
     }
 }
 
-/// What the sessions of a client are begun with.
+/// The configuration of the sessions of a client.
 #[derive(Debug, Clone)]
 pub struct Client {
     config: Arc<ClientConfig>,
@@ -139,7 +139,7 @@ impl Client {
         Ok(Self { config: peers.config()?, names })
     }
 
-    /// What all of its sessions share.
+    /// The state that all of its sessions share.
     pub(crate) fn config(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }

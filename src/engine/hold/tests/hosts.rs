@@ -13,7 +13,7 @@ fn of_hosts(hosts: &[(u32, u32)]) -> BTreeMap<CellKey, Cell> {
     let hosts: Vec<HostShare> = hosts.iter().map(share).collect();
     let mut all: BTreeMap<CellKey, Cell> = BTreeMap::new();
     for part in Partition::of_hosts(&hosts).expect("few lanes").concat() {
-        // What becomes of a user, and when, is the user's: some are refused, some lost.
+        // The fate of a user depends on the user alone: some are refused, some lost.
         let script: Script = Box::new(|simulation, slot, user| {
             let now = simulation.now_ns;
             match user % 7 {

@@ -17,7 +17,7 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// What a simulated server does to one connection.
+/// The behaviour of a simulated server towards one connection.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Act {
     Open,
@@ -34,7 +34,7 @@ pub(super) enum Act {
 pub(super) struct Server {
     inboxes: BTreeMap<u32, Vec<Act>>,
     pub(super) sent: u64,
-    /// What was sent last, and all that was sent.
+    /// The last message sent, and all bytes sent.
     pub(super) last: Vec<u8>,
     pub(super) heard: Vec<Vec<u8>>,
     pub(super) closed: Vec<Close>,
@@ -176,7 +176,7 @@ pub(super) fn settings(heartbeat: Option<Heartbeat>) -> HoldSettings {
     }
 }
 
-/// What a run came to.
+/// The result of a run.
 pub(super) struct Outcomes {
     pub(super) recording: Recording,
     pub(super) simulation: Simulation,
@@ -223,7 +223,7 @@ pub(super) fn run_with<C: Conversation>(
     run_part(plan, Partition::WHOLE, orders, scripts, conversation)
 }
 
-/// What one worker of several does of a run.
+/// The part of a run that one worker of several does.
 pub(super) fn run_part<C: Conversation>(
     plan: Plan,
     partition: Partition,

@@ -35,7 +35,7 @@ fn frame(opcode: Opcode, payload: &[u8]) -> Act {
     act(bytes)
 }
 
-/// What a client has just said: the key of a handshake, or a frame.
+/// The last message of a client: the key of a handshake, or a frame.
 enum Said {
     Key(String),
     Frame(Opcode, Vec<u8>),

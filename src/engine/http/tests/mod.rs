@@ -160,7 +160,7 @@ fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::TimedOut), 30);
     assert_eq!(ran.get(Counter::Dropped), 70);
-    // What has no response has no time.
+    // An attempt without a response has no time.
     let cell = ran.total();
     for time in TimeMetric::ALL.iter().filter(|time| time.row().whose != Whose::All) {
         assert_eq!(cell.times.count(*time), 0, "{time}");
@@ -313,7 +313,7 @@ fn several_requests_are_told_apart() {
     assert_eq!(requests[&0].ok + requests[&1].ok, 1_000);
     assert!((60..140).contains(&requests[&1].ok), "{}", requests[&1].ok);
     assert_eq!(requests[&1].times.count(TimeMetric::ServiceTime), requests[&1].ok);
-    // What is noted by request alone is in the whole as well, once.
+    // Facts kept by request alone are in the total as well, once.
     let whole = ran.total();
     assert_eq!(whole.times.count(TimeMetric::ServiceTime), 1_000);
     assert_eq!(whole.statuses[&200], 1_000);
@@ -371,7 +371,7 @@ fn an_unpaced_ramp_does_not_outrun_a_target_that_accepts_slowly() {
         let opened: Vec<u64> = world.opened.borrow().iter().map(|(at, _)| *at).collect();
         (opened, ran.reached[0].0)
     };
-    // Who has waited for an answer for 200 ms is no longer waited for.
+    // A user that has waited for a response for 200 ms is timed out.
     let (opened, reached) = ramp(10_000 * MS);
     let first = opened[0];
     let by = |ms: u64| opened.iter().filter(|at| **at < first + ms * MS).count();

@@ -314,7 +314,7 @@ impl Ran {
         self.snapshots.extend(other.snapshots);
     }
 
-    /// What was counted, by stage and phase.
+    /// The counters, by stage and phase.
     pub(super) fn counters(&self) -> Vec<(CellKey, crate::record::Counters)> {
         self.cells.iter().map(|(key, cell)| (*key, cell.counters)).collect()
     }

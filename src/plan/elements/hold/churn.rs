@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// How a scenario's connections come and go while its level is held. The default: they stay.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Churn {
-    /// What follows a connection that was lost, dropped by an event, or not opened.
+    /// The reaction to a connection that was lost, dropped by an event, or not opened.
     pub reconnect: Reconnect,
     /// How long each connection is kept before another one takes its place; `None`: as long as the
     /// level is held.

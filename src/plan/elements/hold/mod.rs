@@ -1,4 +1,4 @@
-//! What scenarios say whose users hold connections.
+//! The keys of scenarios whose users hold connections.
 
 pub(in crate::plan) mod churn;
 pub(in crate::plan) mod close;

@@ -90,7 +90,7 @@ fn of_text(text: &Text, at: Span, name: &str, errors: &mut Errors) -> Option<Vec
     if !text.has_byte_escape {
         return Some(text.value.clone().into_bytes());
     }
-    // What the environment has filled in must not be shown.
+    // Values from the environment must not be shown.
     let meant = if text.is_secret() { "…".to_owned() } else { hex(&meant(&text.value)) };
     errors
         .add(at, "an escape above `\\x7f` is a character, which is sent as two bytes of UTF-8")

@@ -27,6 +27,6 @@ pub struct WebSocket {
     pub beats_by_ping: bool,
     /// The longest message that is taken: bytes, 1 to 2^31 - 1.
     pub max_message: u32,
-    /// What must not be shown of all that is sent and comes back.
+    /// Values that must not be shown in any output.
     pub secrets: Secrets,
 }

@@ -46,7 +46,8 @@ pub(in crate::plan) fn authorize(
         (None, Some(bearer)) => {
             let Fillable(text) = &bearer.value;
             check_secret(text, TOKEN, bearer.at, errors);
-            // What no step extracts is nowhere; a request before the step that does goes without.
+            // A variable that no step extracts does not exist; a request before that
+            // step goes without.
             let variables: Vec<String> = requests
                 .iter()
                 .flat_map(|one| one.extract.iter().map(|extract| extract.name.clone()))

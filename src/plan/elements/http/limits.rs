@@ -40,8 +40,8 @@ impl AnswerLimits {
 }
 
 impl Default for AnswerLimits {
-    /// What curl and browsers take, or more: of cookies, browsers keep 150 to 180 of a site and 4
-    /// KiB of each, curl 8 KiB.
+    /// The limits of curl and browsers, or higher ones: of cookies, browsers keep 150 to 180
+    /// of a site and 4 KiB of each, curl 8 KiB.
     fn default() -> Self {
         Self {
             head: 512 << 10,

@@ -8,7 +8,7 @@ use ::http::Method;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// Those that most requests have.
+/// The usual methods.
 const KNOWN: [Method; 8] = [
     Method::GET,
     Method::HEAD,

@@ -61,7 +61,7 @@ pub enum OnFailure {
     Continue,
 }
 
-/// What becomes of a request when the server closes the connection, which was idle before, without
+/// How a request ends if the server closes the connection, which was idle before, without
 /// a byte of an answer: it may or may not have been processed. One that was certainly not processed
 /// is always sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

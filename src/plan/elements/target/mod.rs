@@ -223,7 +223,7 @@ fn read_all<T>(
             Ok(address) => Some(address),
             Err(AddressProblem { message, help }) => {
                 let error = errors.add(text.at, message);
-                // What would be written instead holds the address itself.
+                // The suggested text would contain the address itself.
                 error.help = help.filter(|_| !text.value.is_secret());
                 None
             }

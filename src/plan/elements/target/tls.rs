@@ -67,8 +67,8 @@ pub(in crate::plan) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
     field.value().is_some_and(|OneOrMany(list)| list.iter().any(is_https))
 }
 
-/// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load
-/// it speak http.
+/// The TLS settings by a target's `tls` and the schemes of its addresses. `is_http`: the scenarios
+/// that load it speak http.
 pub(super) fn tls(
     field: &Field<RawTls>,
     address: &Field<OneOrMany<Text>>,

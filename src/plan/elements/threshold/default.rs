@@ -1,4 +1,4 @@
-//! What must hold for a PASS where a scenario does not say it.
+//! The threshold of a scenario without `thresholds`.
 
 use crate::plan::elements::threshold::reach;
 use crate::plan::elements::threshold::reach::ThresholdContext;

@@ -1,4 +1,4 @@
-//! What must hold for a PASS.
+//! Reads the thresholds of a scenario.
 
 use crate::catalogue::ProtocolKind;
 use crate::plan::elements::scenario::{Context, RawScenario};

@@ -1,4 +1,4 @@
-//! What must hold for a PASS.
+//! Thresholds: the conditions of a PASS.
 
 pub(in crate::plan) mod condition;
 pub(in crate::plan) mod default;

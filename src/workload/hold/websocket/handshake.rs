@@ -19,7 +19,7 @@ const HEAD_MAX: usize = 16 << 10;
 /// The most headers of a response.
 const HEADERS_MAX: usize = 128;
 
-/// What `Sec-WebSocket-Accept` must be for a `Sec-WebSocket-Key`.
+/// The `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key`.
 pub(crate) fn accept_for(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }

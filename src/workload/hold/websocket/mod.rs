@@ -39,13 +39,13 @@ pub(crate) struct Settings {
     pub heartbeat: HeartbeatFrame,
     /// The longest message that is taken, in bytes; below 2^31.
     pub max_message: u32,
-    /// What must not be shown of all that is sent and comes back.
+    /// Values that must not be shown in any output.
     pub secrets: Secrets,
     /// Chooses keys and masks.
     pub seed: u64,
 }
 
-/// What counts as a heartbeat.
+/// The frames that count as heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum HeartbeatFrame {
     /// Messages of the server.

@@ -43,7 +43,7 @@ impl StoredCookie {
     }
 }
 
-/// Who a cookie comes from, and when.
+/// The origin of a cookie, and the time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CookieOrigin<'a> {
     /// As it was asked: without a port, in lower case and ASCII.

@@ -1,4 +1,4 @@
-//! What is kept, and what comes back.
+//! Tests of the cookies that are kept and sent back.
 
 use super::*;
 
@@ -149,7 +149,7 @@ fn whatever_form_a_date_has_a_cookie_ends_by_it() {
         let gone = format!("id=; Path=/; expires={date}");
         assert_eq!(sent(&["id=1; Path=/", &gone], "/", 6), None, "{date}");
     }
-    // What is no date is no attribute.
+    // Text that is no date is no attribute.
     for date in ["0", "-1", "never"] {
         let kept = format!("id=1; Path=/; Expires={date}");
         assert_eq!(sent(&[&kept], "/", 6).as_deref(), Some("id=1"), "{date}");

@@ -18,7 +18,7 @@ pub(in super::super) struct Http2Request {
 }
 
 impl Http2Request {
-    /// What `bytes`, a whole request, say; `None` when HTTP/2 cannot say it.
+    /// The HTTP/2 form of `bytes`, a whole request; `None` if HTTP/2 has none.
     pub(in super::super) fn new(bytes: &[u8], is_secure: bool) -> Option<Self> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut read = httparse::Request::new(&mut headers);

@@ -63,7 +63,7 @@ impl Framed {
     }
 }
 
-/// What a server does behind the last byte.
+/// The behaviour of a server after the last byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Fin,
@@ -71,7 +71,7 @@ enum End {
     Stall,
 }
 
-/// What must be said of an answer of which `cut` bytes came.
+/// The expected result of a response of which `cut` bytes arrived.
 fn expected(framed: &Framed, cut: usize, end: End) -> Option<Failure> {
     let has_head = framed.is_body.iter().position(|body| *body).is_some_and(|at| cut >= at);
     match end {

@@ -18,7 +18,7 @@ const GOOD: [&str; 10] = [
     "\r\n\r\nHTTP/1.1 500 \r\nTransfer-Encoding: gzip, chunked\r\n\r\n0a\r\n0123456789\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n",
 ];
 
-/// What is put in where a mutation wants something ugly.
+/// Bytes that mutations insert.
 const UGLY: [&str; 16] = [
     "\r",
     "\n",

@@ -129,6 +129,6 @@ fn a_connection_is_kept_by_the_rules_of_its_version() {
         let text = format!("{head}content-length: 0\r\n\r\n");
         assert_eq!(told(false, [text.as_bytes()]).unwrap().4, kept, "{head}");
     }
-    // What only the end of the connection ends is not kept.
+    // A connection whose end is the end of the body is not kept.
     assert!(!told(false, [&b"HTTP/1.1 200 OK\r\n\r\nok"[..]]).unwrap().4);
 }

@@ -40,7 +40,7 @@ pub(super) fn write(text: impl AsRef<[u8]>) -> Step {
     Step::Write(text.as_ref().to_vec())
 }
 
-/// What was read on each connection, one after the other: each does its steps.
+/// The requests of each connection, one after the other: each does its steps.
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     task: tokio::task::JoinHandle<Vec<String>>,
@@ -61,7 +61,7 @@ impl Server {
         Self { address, task }
     }
 
-    /// What came, when all connections have been served.
+    /// The received requests, after all connections have been served.
     pub(super) async fn read(self) -> Vec<String> {
         tokio::time::timeout(Duration::from_secs(10), self.task).await.unwrap().unwrap()
     }
@@ -119,7 +119,7 @@ fn time(ms: u64) -> Time {
     Time(Duration::from_millis(ms))
 }
 
-/// What is sent, and how long its connections wait.
+/// The bytes sent, and how long its connections wait.
 pub(super) struct Settings {
     pub(super) request_set: RequestSet,
     connect: Duration,

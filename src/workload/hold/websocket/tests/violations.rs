@@ -1,4 +1,4 @@
-//! What is no WebSocket, and how a server may end one.
+//! Tests of servers that break the protocol, and of closes.
 
 use super::*;
 
