@@ -4,6 +4,7 @@
 //! A digest is SHA-256 of canonical JSON of the checked plan, with defaults filled in: comments,
 //! spellings (`10k`, `60s`) and the order of keys do not change it. To be given the plan without
 //! values of the environment, which are secrets.
+//! Builds that know other keys have other digests: those of two runs are computed by one build.
 //!
 //! **Invariant:** an edited threshold changes no digest of the load.
 
