@@ -145,7 +145,7 @@ names! {
         Connecting = "connections.connecting" of ALL,
         /// Virtual users at work.
         Users = "users" of REQUESTS,
-        /// Requests under way.
+        /// Requests in flight.
         InFlight = "in_flight" of REQUESTS,
     }
 }

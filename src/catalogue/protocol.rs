@@ -184,7 +184,7 @@ const REQUEST: ProtocolRow = ProtocolRow {
     loss_word: "failed",
     compared_rate: Some(RateMetric::Requests),
     pending: Gauge::InFlight,
-    charts: ["Users and requests under way", "Requests a second"],
+    charts: ["Users and requests in flight", "Requests a second"],
     attempt_time: TimeMetric::ServiceTime,
     time_from_due: Some(TimeMetric::ResponseTime),
     idle_times: &[],

@@ -55,7 +55,7 @@ pub enum Event {
     Stopping {
         /// Why.
         reason: StopReason,
-        /// Whether what is under way is not waited for.
+        /// Whether attempts in progress are not waited for.
         at_once: bool,
     },
     /// All is over.

@@ -1,5 +1,5 @@
 //! Turns any bytes into what a server of HTTP says: to the parser, and to a connection with its
-//! requests under way.
+//! requests in flight.
 
 use super::{choices, known_plan, split};
 use crate::plan::{AnswerLimits, Endpoint, Protocol};

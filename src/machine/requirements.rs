@@ -225,7 +225,7 @@ fn is_served_here(url: &HttpUrl) -> bool {
     }
 }
 
-/// The most users or requests under way, the fastest coming of them and the most arrivals a second
+/// The most users or requests in flight, the fastest coming of them and the most arrivals a second
 /// of any stage.
 fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
     let max_in_flight = scenario.protocol.max_in_flight();

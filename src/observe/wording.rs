@@ -73,7 +73,7 @@ pub(super) fn draining(view: &View, scenario: usize) -> String {
         return text;
     }
     match pending {
-        0 => format!("waits for {} under way, at most {patience}", of.protocol.attempts),
+        0 => format!("waits for {} in flight, at most {patience}", of.protocol.attempts),
         count => format!("waits for {}, at most {patience}", some(count)),
     }
 }
@@ -117,7 +117,7 @@ pub(super) fn stage_result(view: &View, scenario: usize, stage: usize) -> (Strin
     let mut text = format!("{} {word} · {} failed", figure::grouped(good), figure::grouped(failed));
     for (count, what) in [
         (get(Counter::Unfinished), "unfinished"),
-        (did.under_way, "under way"),
+        (did.under_way, "in flight"),
         (get(Counter::Retried), "retried"),
     ] {
         if count > 0 {
@@ -280,7 +280,7 @@ pub(super) fn target(target: &Resolved) -> String {
 /// Why a run ended.
 pub(super) fn stop_reason(view: &View, reason: &StopReason) -> String {
     match reason {
-        StopReason::Completed => "the plan was carried out to its end".to_owned(),
+        StopReason::Completed => "the plan was completed".to_owned(),
         StopReason::Aborted { scenario, threshold } => {
             format!("aborted: {} is broken", condition(view, *scenario, *threshold))
         }

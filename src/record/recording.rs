@@ -59,7 +59,7 @@ pub enum Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
-    /// The plan was carried out to its end.
+    /// The plan was completed.
     Completed,
     /// A threshold with `abort` was broken.
     Aborted {

@@ -111,7 +111,7 @@ pub(super) fn state(
 }
 
 /// The attempts that could have given samples in a view: for connections all that were due up to
-/// its end, for requests those that were due in it, or that an earlier phase had under way when it
+/// its end, for requests those that were due in it, or that an earlier phase had in flight when it
 /// began.
 pub(super) fn attempts(
     scenario: &Scenario,

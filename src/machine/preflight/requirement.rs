@@ -73,7 +73,7 @@ checks! {
     /// Silence that devices on the way take for death.
     IdleTime = "idle_time", "silence on a connection";
     /// The limit on requests in flight.
-    InFlight = "in_flight", "requests under way";
+    InFlight = "in_flight", "requests in flight";
 }
 
 /// How a requirement compares with the machine.

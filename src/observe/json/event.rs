@@ -27,7 +27,7 @@ pub(super) enum ProgressEvent<'a> {
     StageReached(StagePlace<'a>),
     /// A stage is over.
     StageOver(StageOverReport<'a>),
-    /// A scenario waits for what is under way to end.
+    /// A scenario waits for attempts in progress to end.
     Draining {
         scenario: &'a str,
         /// For what, in words.
@@ -100,7 +100,7 @@ pub(super) struct StagePlace<'a> {
 pub(super) struct StageOverReport<'a> {
     scenario: &'a str,
     stage: &'a str,
-    /// Whether all of it was carried out.
+    /// Whether all of it was completed.
     whole: bool,
     #[schemars(with = "BTreeMap<String, u64>")]
     counters: &'a Counters,

@@ -119,7 +119,7 @@ const verdict = view => {
     const why = view.judgement.breaches.map(one => `${one.rule}: ${one.detail}`).slice(0, 5).join('; ');
     notice(`The run has ended: ${word}${why ? ` (${why})` : ''}. The results are in ${run.outline.folder}`, word.toLowerCase());
   } else if (view.stopping) {
-    notice(view.stopping.at_once ? 'Stopping at once' : 'Stopping: what is under way is waited for, connections are closed');
+    notice(view.stopping.at_once ? 'Stopping at once' : 'Stopping: attempts in progress are waited for, connections are closed');
   } else {
     notice('');
   }

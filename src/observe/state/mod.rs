@@ -26,7 +26,7 @@ use stages::ScenarioStages;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// How long after a stage's end what is still under way of it is waited for, before its result is
+/// How long after a stage's end its attempts in progress are waited for, before its result is
 /// told.
 const PATIENCE_NS: u64 = 5 * SECOND_NS;
 

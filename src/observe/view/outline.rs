@@ -130,8 +130,8 @@ impl ScenarioOutline {
         });
         let open = segments.iter().any(|one| matches!(one.shape, Shape::Rate { .. }));
         let (gauge, word, title) = if open {
-            let title = format!("{} under way", first(row.attempts).unwrap_or_default());
-            (row.pending, "under way", title)
+            let title = format!("{} in flight", first(row.attempts).unwrap_or_default());
+            (row.pending, "in flight", title)
         } else {
             (row.level, row.level_word, row.level_title.to_owned())
         };

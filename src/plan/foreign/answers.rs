@@ -155,7 +155,7 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
         &[],
         KeyPlace::Scenario,
         "timeout = \"30s\"",
-        "a stage's end waits for the requests under way, at most this long",
+        "a stage's end waits for the requests in flight, at most this long",
     ),
     answer(
         &["start_time", "delay", "start_delay", "initial_delay"],

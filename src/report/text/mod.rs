@@ -160,7 +160,7 @@ fn unjudged(run: &SavedRun) -> Option<String> {
 pub(in crate::report) fn ending(run: &SavedRun) -> String {
     let after = time(end_of(&run.recording) as f64);
     match run.recording.stopped.as_ref().map(|(reason, _)| reason) {
-        Some(StopReason::Completed) => format!("carried out in {after}"),
+        Some(StopReason::Completed) => format!("completed in {after}"),
         Some(StopReason::Aborted { .. }) => format!("aborted by a threshold after {after}"),
         Some(StopReason::Interrupted { signal }) => {
             format!("interrupted by {} after {after}", signal_name(*signal))

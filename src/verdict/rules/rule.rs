@@ -149,8 +149,8 @@ impl RuleLimits {
         Self { invalid: self.invalid.filter(|_| !is_harmless), ..self }
     }
 
-    /// Whether so many are beyond the limit even if all of `most_due` attempts come. Of an endless
-    /// number nothing is too much, unless none is allowed.
+    /// Whether `bad` attempts are beyond the limit even if all of `most_due` attempts come. Of an
+    /// infinite number no share is beyond it, unless the limit is none.
     pub(super) fn are_passed_for_good(self, bad: u64, most_due: f64) -> bool {
         let (bad, most) = (bad as f64, self.most());
         bad > 0.0 && (most == 0.0 || bad > most * most_due)

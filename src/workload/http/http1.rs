@@ -29,7 +29,7 @@ pub(crate) enum ExchangeStep {
 /// Reads from one connection before others have their turn.
 const TURN: u32 = 16;
 
-/// A connection: opening, idle, or with one request under way.
+/// A connection: opening, idle, or with one request in flight.
 #[derive(Debug)]
 pub(crate) struct Http1Connection {
     transport: Transport,
@@ -209,7 +209,7 @@ impl Http1Connection {
         self.doom.is_some()
     }
 
-    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may
+    /// Goes on with the request in flight, as far as the socket lets it. `closed`: the server may
     /// have closed its side.
     pub(crate) fn advance(
         &mut self,
@@ -287,12 +287,12 @@ impl Http1Connection {
         ExchangeStep::Again
     }
 
-    /// When the request under way is out of time.
+    /// When the request in flight is out of time.
     pub(crate) fn deadline(&self, limits: Deadlines) -> u64 {
         self.exchange.deadline(limits)
     }
 
-    /// Gives up the request under way: it is out of time.
+    /// Gives up the request in flight: it is out of time.
     pub(crate) fn give_up(
         &mut self,
         request_set: &RequestSet,

@@ -28,7 +28,7 @@ pub(crate) trait TlsSide {
         incoming: &'i mut [u8],
     ) -> UnbufferedStatus<'c, 'i, Self::Data>;
 
-    /// Whether the handshake is under way.
+    /// Whether the handshake is in progress.
     fn is_handshaking(&self) -> bool;
 
     /// Whether the handshake went on with an earlier session.

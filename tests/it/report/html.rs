@@ -289,7 +289,7 @@ fn a_page_has_a_chart_of_each_thing_that_happened() {
         "Failures a second, by cause",
         "connect.time over time",
         "heartbeat.gap over time",
-        "Users and requests under way",
+        "Users and requests in flight",
         "Requests a second",
         "service_time over time",
         "service_time: how many samples when and where",

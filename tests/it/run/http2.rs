@@ -67,8 +67,8 @@ fn arrivals_share_connections_too_and_a_connection_has_its_age() {
 
 #[test]
 fn a_server_that_says_no_more_is_left_for_another_connection() {
-    // Each connection is reset after some bytes: what was under way on it fails, what waits goes
-    // elsewhere.
+    // Each connection is reset after some bytes: a request in flight on it fails, a waiting one
+    // goes elsewhere.
     let target = "builtin = \"http\"\nfaults = { reset_after_bytes = 2000 }";
     let outcome = run(1, &plan(target, "connection = { streams = 5 }", USERS), &[]);
     let web = outcome.scenario("web");

@@ -138,9 +138,9 @@ stages = [{ name = "open", rate = "100/s", hold = "2s" }]
     let detail = outcome.report["invalid"][0]["detail"].as_str().unwrap();
     assert!(detail.contains("max_in_flight = 10 is below the 285"), "{detail}");
     let warnings = outcome.report["warnings"].to_string();
-    assert!(warnings.contains("requests under way: needed 285, have 10"), "{warnings}");
+    assert!(warnings.contains("requests in flight: needed 285, have 10"), "{warnings}");
     let enough = run(0, plan, &["--set", "scenarios.s.max_in_flight=285"]);
-    assert!(!enough.report["warnings"].to_string().contains("requests under way"));
+    assert!(!enough.report["warnings"].to_string().contains("requests in flight"));
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
     let p99 = |metric| times.stat(metric, Stat::P99).unwrap();
     assert!((880e6..930e6).contains(&p99(TimeMetric::ResponseTime)));
     assert!((880e6..930e6).contains(&p99(TimeMetric::QueueWait)));
-    // Only the request that was under way saw the stall itself.
+    // Only the request that was in flight saw the stall itself.
     assert!(p99(TimeMetric::ServiceTime) < 5e6);
     let slow = times.get(TimeMetric::ServiceTime).unwrap();
     assert_eq!(slow.len() - slow.count_between(0, 100 * MS), 1);
@@ -225,7 +225,7 @@ fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
     assert_eq!(hard.get(Counter::Unfinished), 10);
     assert!((700 * MS..703 * MS).contains(&hard.end_ns), "{}", hard.end_ns);
     assert_eq!(hard.total().times.count(TimeMetric::ServiceTime), hard.get(Counter::Ok));
-    // What was under way has moved bytes as well: three each way out, one back where two make an
+    // Requests in flight have moved bytes as well: three each way out, one back where two make an
     // answer.
     assert_eq!(hard.get(Counter::BytesSent), 3 * hard.get(Counter::Started));
     assert_eq!(hard.get(Counter::BytesReceived), 2 * hard.get(Counter::Ok) + 10);

@@ -88,7 +88,7 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     CPU for heartbeats | 0.28 cores | 1.00 cores | ok
     connect timeout | 3 s | 10 s | ok
     silence on a connection | 0 s | < 240 s | ok
-    requests under way | 0 | no rate | ok
+    requests in flight | 0 | no rate | ok
     ");
     let reach = Headroom::of(&rows).expect("watches set a bound");
     assert_eq!(reach.limited_by, Resource::EpollWatches);

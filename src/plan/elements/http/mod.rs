@@ -132,7 +132,7 @@ impl Http {
     }
 }
 
-/// How many requests of stages with a rate can be under way if each is answered or times out: by
+/// How many requests of stages with a rate can be in flight if each is answered or times out: by
 /// Little's law rate × timeout (for steps: × the longest pass), and six times its root for the
 /// bunching of arrivals. A cap below it drops requests when the target is slow, where a time-out
 /// would have told; zero without a rate.
@@ -251,7 +251,7 @@ fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {
     u32::try_from(given.value.0.min(MOST_REDIRECTS)).unwrap_or(0)
 }
 
-/// As many as can be under way, at least 1, at most 20,000.
+/// As many as can be in flight, at least 1, at most 20,000.
 fn in_flight(stages: &[Stage], pass: Time) -> u64 {
     most_in_flight(stages, pass).clamp(1, MOST_IN_FLIGHT)
 }

@@ -61,7 +61,7 @@ pub(crate) struct Http2Connection {
     socket_status: Rc<SocketStatus>,
     state: Http2State,
     in_flight: usize,
-    /// Bytes that had come when a request was last sent while no other was under way.
+    /// Bytes that had come when a request was last sent while no other was in flight.
     received_when_idle: u64,
     served: u64,
     /// Whether a whole answer has come on it.

@@ -153,7 +153,7 @@ impl Http2Connection {
         Ok((head, sends))
     }
 
-    /// Goes on with a request under way.
+    /// Goes on with a request in flight.
     pub(crate) fn advance(
         &mut self,
         request_set: &RequestSet,
@@ -210,7 +210,7 @@ impl Http2Connection {
         stream.status.is_none() && came.saturating_sub(taken) > u64::from(self.limits.head)
     }
 
-    /// Gives up a request under way: it is out of time. A connection on which nothing has come
+    /// Gives up a request in flight: it is out of time. A connection on which nothing has come
     /// since is given up, too.
     pub(crate) fn give_up(
         &mut self,
@@ -226,7 +226,7 @@ impl Http2Connection {
         self.end(prepared, stream, error, now_ns)
     }
 
-    /// Lets go of a request under way.
+    /// Lets go of a request in flight.
     pub(crate) fn let_go(&mut self, stream: &mut Http2Stream) {
         self.in_flight -= 1;
         stream.cancel();
