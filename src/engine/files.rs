@@ -3,8 +3,7 @@
 use super::rows::{RowOutlook, row_outlooks};
 use crate::machine::FileMemory;
 use crate::plan::{
-    Body, Data, Encoding, HttpVersion, Piece, Placeholder, Plan, Protocol, Request, Template,
-    Templated, TextRange,
+    Body, Data, Encoding, HttpVersion, Piece, Placeholder, Plan, Protocol, Request, TextRange,
 };
 use crate::units::sha256;
 use crate::workload::http::{
@@ -95,7 +94,7 @@ pub fn file_memory(plan: &Plan, files: &[ScenarioFiles]) -> Vec<FileMemory> {
             let anew = protocol.keeps_cookies()
                 || protocol.redirects() > 0
                 || protocol.data().is_some()
-                || !givens(request).is_empty();
+                || request.givens().next().is_some();
             1 + u64::from(anew) + u64::from(matches!(protocol.version(), HttpVersion::Http2 { .. }))
         };
         let rows = files.data_file.as_ref().map_or(0, |file| file.memory);
@@ -219,7 +218,7 @@ fn no_paths(protocol: &Protocol, rows: &Rows) -> Vec<InvalidPaths> {
 
 /// Reports the columns that are used and missing.
 fn check_columns(protocol: &Protocol, data: &Data, rows: &Rows, problems: &mut Vec<FileProblem>) {
-    for (given, spot) in protocol.requests().iter().flat_map(givens) {
+    for (given, spot) in protocol.requests().iter().flat_map(Request::givens) {
         let Placeholder::Row(column) = given else { continue };
         if rows.column(column).is_none() {
             problems.push(no_column(data, rows, column, spot));
@@ -250,18 +249,6 @@ fn no_column(data: &Data, rows: &Rows, column: &str, spot: &TextRange) -> FilePr
         message: format!("{file} has no column `{column}`{more}"),
         help,
     }
-}
-
-fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
-    let body = match &request.body {
-        Body::Text(text) => Some(text),
-        Body::File { .. } => None,
-    };
-    let path = request.path.iter().flat_map(Templated::givens);
-    let headers = request.headers.iter().flat_map(|(_, value)| value.givens());
-    let checks = request.checks.iter().flat_map(|check| check.what.givens());
-    let body = body.into_iter().flat_map(Template::givens);
-    path.chain(headers).chain(body).chain(checks).collect()
 }
 
 /// The problem if each row is used once and the schedule alone asks for more; `None` if it

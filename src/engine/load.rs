@@ -56,6 +56,7 @@ impl Load {
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
         let data = plan.scenarios[scenario].protocol.data();
         let stock = TestData::new(data, files).map_err(|wrong| wrong.to_string())?;
+        let stock = stock.seeded(plan.seed, scenario);
         let schedule = Schedule::new(&plan);
         Ok(Self {
             scenario,

@@ -7,7 +7,7 @@ use crate::units::Address;
 use crate::workload::Route;
 use crate::workload::http::{
     Buffers, ExchangeStep, Http1Connection, Http2Connection, Http2Stream, ParseError, Parser,
-    RequestOutcome, RequestSet, TestData, UserSession,
+    PassIdentity, RequestOutcome, RequestSet, TestData, UserSession,
 };
 use fastrand::Rng;
 use std::cell::{OnceCell, RefCell};
@@ -128,7 +128,7 @@ fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
     let (mut session, mut room) = (UserSession::new(true), Vec::new());
     let (mut pieces, mut now_ns, mut request) = (pieces.iter(), 0, 0);
     while request < REQUESTS && connection.takes_a_request() {
-        session.begin_pass(None, false);
+        session.begin_pass(PassIdentity::default(), None, false);
         let step = request % 3;
         if connection.send_for(request_set, step, &mut session, &mut room, now_ns).is_err() {
             return;

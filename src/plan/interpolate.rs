@@ -1,8 +1,9 @@
-//! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and
-//! `${var.…}` stand.
+//! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}`,
+//! `${var.…}` and generated values stand.
 
 use super::error::Errors;
 use super::foreign;
+use super::generated::{FORMS, Generated};
 use super::span::Span;
 use super::text::Placeholder;
 use super::text::{PlaceholderAt, Text, inside};
@@ -68,20 +69,41 @@ fn fill(name: &str, environment: Environment<'_>, at: Span, errors: &mut Errors)
     if let Some(variable) = later("var.") {
         return Some(Filled::Later(Placeholder::Var(variable.to_owned())));
     }
-    let variable = name.strip_prefix("env.").filter(|variable| {
+    match Generated::parse(name) {
+        Ok(Some(generated)) => return Some(Filled::Later(Placeholder::Generated(generated))),
+        Err(why) => {
+            errors.add(at, format!("`${{{name}}}` {why}")).help(format!("write {FORMS}"));
+            return None;
+        }
+        Ok(None) => {}
+    }
+    let (variable, default) = variable(name);
+    let variable = variable.filter(|variable| {
         !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     });
     let Some(variable) = variable else {
-        errors
-            .add(at, format!("`${{{name}}}` is not a known placeholder"))
-            .help(format!("{}, `$${{` for the characters themselves", foreign::value(name)));
+        errors.add(at, format!("`${{{name}}}` is not a known placeholder")).help(format!(
+            "{}, {FORMS} for a generated value, `$${{` for the characters themselves",
+            foreign::value(name)
+        ));
         return None;
     };
-    let value = environment(variable);
+    // As in a shell: the default stands for a variable that is not set, or empty.
+    let value = environment(variable).filter(|value| default.is_none() || !value.is_empty());
+    let value = value.or_else(|| default.map(str::to_owned));
     if value.is_none() {
-        errors
-            .add(at, format!("the environment has no variable `{variable}`"))
-            .help(format!("set it first: `{variable}=… planrun …`"));
+        errors.add(at, format!("the environment has no variable `{variable}`")).help(format!(
+            "set it first: `{variable}=… planrun …`, or write a default: `${{env.{variable}:-…}}`"
+        ));
     }
     value.map(Filled::Now)
+}
+
+/// The variable of `env.NAME` or `env.NAME:-DEFAULT`, and its default.
+pub(super) fn variable(name: &str) -> (Option<&str>, Option<&str>) {
+    let given = name.strip_prefix("env.");
+    match given.and_then(|given| given.split_once(":-")) {
+        Some((variable, default)) => (Some(variable), Some(default)),
+        None => (given, None),
+    }
 }

@@ -146,6 +146,7 @@ fn collect(node: &Node, environment: Environment<'_>, all: &mut Vec<(String, Str
             let names = text.shown.split("${env.").skip(1).filter_map(|rest| rest.split_once('}'));
             let mut any = false;
             for (name, _) in names {
+                let name = name.split_once(":-").map_or(name, |(name, _)| name);
                 let Some(value) = environment(name) else { continue };
                 any = true;
                 let shown = format!("${{env.{name}}}");

@@ -1,5 +1,6 @@
 //! A string of the plan: its printable form, its value, and its placeholders.
 
+use super::generated::Generated;
 use super::span::Span;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -47,6 +48,8 @@ pub enum Placeholder {
     Row(String),
     /// The value that an earlier step of the pass has extracted under this name.
     Var(String),
+    /// A value that is generated for the pass.
+    Generated(Generated),
 }
 
 /// The place of some bytes of a string, or of the whole string when it is written with escapes.

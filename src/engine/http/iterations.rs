@@ -15,7 +15,7 @@ use crate::plan::{
 };
 use crate::record::{Cause, Failure, FailureStage};
 use crate::units::narrow;
-use crate::workload::http::{Extracted, RequestOutcome, UserSession};
+use crate::workload::http::{Extracted, PassIdentity, RequestOutcome, UserSession};
 use fastrand::Rng;
 
 /// How iterations of a scenario proceed.
@@ -70,7 +70,11 @@ impl Iterations {
                 .map(|request| request.on_failure == OnFailure::Continue)
                 .collect(),
             think_times: http.requests.iter().map(|request| request.think_time).collect(),
-            uses_sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,
+            uses_sessions: http.data.is_some()
+                || http.cookies
+                || http.redirects > 0
+                || extracts
+                || http.generates(|_| true),
             cookies: http.cookies,
             rows: http.data.as_ref().map(|data| (data.order, rows)),
             users: stages.iter().map(users).max().unwrap_or(0).max(1),
@@ -124,7 +128,8 @@ impl Iterations {
             entry.session.take().unwrap_or_else(|| Box::new(UserSession::new(self.cookies)));
         let pass = number.wrapping_add(session.passes().wrapping_mul(self.users));
         let row = self.row(pass, &mut entry.rng);
-        session.begin_pass(row, self.rows.is_some());
+        let identity = PassIdentity { pass, user: number, iteration: session.passes() };
+        session.begin_pass(identity, row, self.rows.is_some());
         entry.session = Some(session);
     }
 

@@ -9,7 +9,7 @@ use super::super::worker::{Epoll, Host, Precision, Ready, SlotId, Sockets};
 use super::connection::HttpConnection;
 use super::host::{Capacity, HttpHost};
 use super::pool::ConnectionPool;
-use crate::plan::{Http, HttpVersion};
+use crate::plan::{GeneratedKind, Http, HttpVersion};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
@@ -37,6 +37,8 @@ pub(crate) struct HttpSockets {
     pool: Option<ConnectionPool>,
     /// The buffer into which templates are rendered.
     rendered: Vec<u8>,
+    /// Whether a request says when it is sent.
+    tells_time: bool,
 }
 
 impl HttpSockets {
@@ -59,7 +61,9 @@ impl HttpSockets {
             }
             HttpVersion::Http1 => None,
         };
-        let sockets = Self { buffers: buffers(), pool, load, request_sets, rendered: Vec::new() };
+        let tells_time = http.generates(|kind| matches!(kind, GeneratedKind::Now(_)));
+        let (buffers, rendered) = (buffers(), Vec::new());
+        let sockets = Self { load, request_sets, buffers, pool, rendered, tells_time };
         Epoll::new(clock, link, Precision::Timer, EVENTS, sockets)
     }
 }
@@ -219,6 +223,10 @@ impl HttpHost for Epoll<HttpSockets> {
         now_ns: u64,
     ) -> Result<bool, RequestError> {
         let request_set = &self.sockets.request_sets[connection.request_set()];
+        if self.sockets.tells_time {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            session.sends_at(i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX));
+        }
         let rendered = (&mut self.sockets.rendered, now_ns);
         connection.send_with_session(
             self.sockets.pool.as_mut(),

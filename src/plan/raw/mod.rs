@@ -114,7 +114,7 @@ pub(super) fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
         Value::Text(text) if !T::FILLED && !text.blanks.is_empty() => {
             errors
                 .add(text.blanks[0].at, "this placeholder is filled in only when a request is sent")
-                .help("`${row.…}` and `${var.…}` can be used in a request's `path`, `query`, `headers` and `body`, in `expect`, and in `bearer`");
+                .help("`${row.…}`, `${var.…}` and generated values can be used in a request's `path`, `query`, `headers` and `body`, in `expect`, and in `bearer`");
             None
         }
         _ => T::read(node, errors),

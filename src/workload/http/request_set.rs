@@ -351,6 +351,7 @@ fn written(template: &Template) -> String {
         Piece::Separator => "?".to_owned(),
         Piece::Fill { given: Placeholder::Row(name), .. } => format!("${{row.{name}}}"),
         Piece::Fill { given: Placeholder::Var(name), .. } => format!("${{var.{name}}}"),
+        Piece::Fill { given: Placeholder::Generated(one), .. } => format!("${{{}}}", one.spelling),
     };
     template.pieces.iter().map(piece).collect()
 }

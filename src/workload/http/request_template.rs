@@ -6,9 +6,10 @@
 use super::base_url::BaseUrl;
 use super::session::UserSession;
 use super::test_data::TestData;
-use crate::plan::{Body, Encoding, Piece, Placeholder, Request, Template};
+use crate::plan::{Body, Encoding, Generated, Piece, Placeholder, Request, Template};
 use crate::units::uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::borrow::Cow;
 use std::io::Write as _;
 
 const QUERY: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -37,6 +38,8 @@ pub(super) enum TemplatePart {
     /// Which column or variable, and its name.
     Row(usize, Box<str>, Encoding),
     Var(usize, Box<str>, Encoding),
+    /// What is generated.
+    Generated(Box<Generated>, Encoding),
 }
 
 /// Why a request cannot be written.
@@ -197,7 +200,7 @@ impl RequestTemplate {
         if let Some((first, rest)) = self.path.split_first()
             && let Some((text, Encoding::Target)) = first.value(session, test_data)?
         {
-            let target = base_url.target(text, host).map_err(|why| {
+            let target = base_url.target(&text, host).map_err(|why| {
                 FillError::Value(format!("the value of `{}` {why}", first.name()))
             })?;
             path.push_str(&target);
@@ -227,17 +230,21 @@ impl TemplatePart {
         &self,
         session: &'a UserSession,
         test_data: &'a TestData,
-    ) -> Result<Option<(&'a str, Encoding)>, FillError> {
+    ) -> Result<Option<(Cow<'a, str>, Encoding)>, FillError> {
         Ok(match self {
             Self::Fixed(_) | Self::Separator => None,
+            Self::Generated(generated, encoding) => {
+                let value = test_data.values.value(generated, session.pass(), session.unix_ns());
+                Some((value.into(), *encoding))
+            }
             Self::Row(column, _, encoding) => {
                 let rows = test_data.rows.as_ref();
                 let value = rows.and_then(|rows| rows.value(session.row()?, *column));
-                Some((value.ok_or(FillError::NoRow)?, *encoding))
+                Some((value.ok_or(FillError::NoRow)?.into(), *encoding))
             }
             Self::Var(at, name, encoding) => {
                 let missing = || FillError::NotExtracted(name.to_string());
-                Some((session.value(*at).ok_or_else(missing)?, *encoding))
+                Some((session.value(*at).ok_or_else(missing)?.into(), *encoding))
             }
         })
     }
@@ -248,6 +255,7 @@ impl TemplatePart {
             Self::Fixed(_) | Self::Separator => String::new(),
             Self::Row(_, name, _) => format!("${{row.{name}}}"),
             Self::Var(_, name, _) => format!("${{var.{name}}}"),
+            Self::Generated(generated, _) => format!("${{{}}}", generated.spelling),
         }
     }
 }
@@ -268,6 +276,9 @@ pub(super) fn parts(
             let at = test_data.rows.as_ref().and_then(|rows| rows.column(column));
             let at = at.ok_or_else(|| format!("the data has no column `{column}`"))?;
             Ok(TemplatePart::Row(at, column.as_str().into(), *encoding))
+        }
+        Piece::Fill { given: Placeholder::Generated(generated), encoding, .. } => {
+            Ok(TemplatePart::Generated(Box::new(generated.clone()), *encoding))
         }
         Piece::Fill { given: Placeholder::Var(name), encoding, .. } => {
             let at = variables.iter().position(|one| one == name);
@@ -296,15 +307,15 @@ pub(super) fn fill(
         match encoding {
             Encoding::Plain => out.extend_from_slice(text.as_bytes()),
             Encoding::Target | Encoding::Path => {
-                out.extend(utf8_percent_encode(text, &PATH).flat_map(str::bytes));
+                out.extend(utf8_percent_encode(&text, &PATH).flat_map(str::bytes));
             }
             Encoding::Json => {
                 // A string has always its JSON.
-                let quoted = serde_json::to_string(text).unwrap_or_default();
+                let quoted = serde_json::to_string(&text).unwrap_or_default();
                 let inside = quoted.get(1..quoted.len().saturating_sub(1));
                 out.extend_from_slice(inside.unwrap_or_default().as_bytes());
             }
-            Encoding::Query => out.extend(utf8_percent_encode(text, &QUERY).flat_map(str::bytes)),
+            Encoding::Query => out.extend(utf8_percent_encode(&text, &QUERY).flat_map(str::bytes)),
         }
     }
     Ok(())

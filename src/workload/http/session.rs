@@ -4,6 +4,7 @@
 use super::base_url::{BaseUrl, shown};
 use super::cookie_jar::{CookieJar, CookieOrigin};
 use super::error::RequestError;
+use super::generated_values::PassIdentity;
 use super::inspector::Extracted;
 use crate::record::{CookieLoss, Failure, FailureStage};
 
@@ -21,6 +22,10 @@ pub(crate) struct UserSession {
     host: String,
     /// Passes so far.
     passes: u64,
+    /// The pass, as far as values are generated for it.
+    pass: PassIdentity,
+    /// When the request is sent, where it says so: nanoseconds since 1970.
+    unix_ns: i64,
 }
 
 /// The changes that a response makes in a session.
@@ -54,12 +59,28 @@ impl UserSession {
 
     /// Begins a pass: its values are gone, cookies stay. `row`: `None` when there is none left,
     /// where rows are used.
-    pub(crate) fn begin_pass(&mut self, row: Option<u64>, uses_rows: bool) {
+    pub(crate) fn begin_pass(&mut self, pass: PassIdentity, row: Option<u64>, uses_rows: bool) {
         self.passes += 1;
+        self.pass = pass;
         self.row = row;
         self.exhausted = uses_rows && row.is_none();
         self.values.clear();
         self.redirect = None;
+    }
+
+    /// The pass, as far as values are generated for it.
+    pub(super) fn pass(&self) -> PassIdentity {
+        self.pass
+    }
+
+    /// Notes when the next request is sent: nanoseconds since 1970.
+    pub(crate) fn sends_at(&mut self, unix_ns: i64) {
+        self.unix_ns = unix_ns;
+    }
+
+    /// When the request is sent: nanoseconds since 1970.
+    pub(super) fn unix_ns(&self) -> i64 {
+        self.unix_ns
     }
 
     /// Begins a request.

@@ -1,5 +1,6 @@
 //! Turns the files that a scenario names into what its requests are made of.
 
+use super::generated_values::ValueGenerator;
 use super::rows::{Format, RowError, Rows};
 use crate::plan::Data;
 use crate::units::figure::grouped;
@@ -67,6 +68,8 @@ pub struct TestData {
     /// Their file, as the plan names it.
     file: PathBuf,
     bodies: Vec<(PathBuf, Vec<u8>)>,
+    /// The source of generated values.
+    pub(super) values: ValueGenerator,
 }
 
 impl TestData {
@@ -80,7 +83,13 @@ impl TestData {
             _ => None,
         };
         let file = data.map(|data| data.file.clone()).unwrap_or_default();
-        Ok(Self { rows, file, bodies: files.bodies })
+        Ok(Self { rows, file, bodies: files.bodies, values: ValueGenerator::default() })
+    }
+
+    /// The same, with values that are generated for a scenario, by its index in the plan.
+    #[must_use]
+    pub fn seeded(self, seed: u64, scenario: usize) -> Self {
+        Self { values: ValueGenerator::new(seed, scenario), ..self }
     }
 
     /// Says that no row is left.

@@ -6,6 +6,7 @@ mod bodies;
 mod churn;
 mod expectations;
 mod faults;
+mod generated;
 mod http2;
 mod memory;
 mod missing;

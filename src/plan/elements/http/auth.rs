@@ -79,7 +79,7 @@ pub(in crate::plan) fn authorize(
     let mut extracted: Vec<String> = Vec::new();
     for request in requests {
         let there = value.givens().all(|(given, _)| match given {
-            Placeholder::Row(_) => true,
+            Placeholder::Row(_) | Placeholder::Generated(_) => true,
             Placeholder::Var(name) => extracted.contains(name),
         });
         extracted.extend(request.extract.iter().map(|one| one.name.clone()));

@@ -28,8 +28,10 @@ use crate::plan::elements::http::request::requests;
 use crate::plan::elements::http::think_time::ThinkTime;
 use crate::plan::elements::http::version::HttpVersion;
 use crate::plan::error::Errors;
+use crate::plan::generated::GeneratedKind;
 use crate::plan::raw::Field;
 use crate::plan::raw::{count, time, time_within};
+use crate::plan::text::Placeholder;
 use crate::plan::{AnswerLimits, Data, Level, Request, Secrets, Stage};
 use crate::units::{Count, Time, narrow32, uri};
 use serde::{Deserialize, Serialize};
@@ -115,6 +117,15 @@ impl Http {
 }
 
 impl Http {
+    /// Whether requests or their checks have a generated value of such a kind.
+    pub fn generates(&self, is_such: impl Fn(&GeneratedKind) -> bool) -> bool {
+        let mut givens = self.requests.iter().flat_map(Request::givens);
+        givens.any(|(given, _)| match given {
+            Placeholder::Generated(generated) => is_such(&generated.kind),
+            Placeholder::Row(_) | Placeholder::Var(_) => false,
+        })
+    }
+
     /// Whether facts are kept by request: a scenario with one request needs none besides the
     /// scenario's.
     pub fn tells_requests_apart(&self) -> bool {

@@ -15,7 +15,7 @@ use crate::plan::raw::count;
 use crate::plan::raw::file_path;
 use crate::plan::raw::{Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
 use crate::plan::span::Span;
-use crate::plan::text::Text;
+use crate::plan::text::{Placeholder, Text};
 use crate::plan::{HeaderName, HeaderValue, RequestPath, Template, Templated, ThinkTime, names};
 use crate::units::Count;
 use ::http::Method;
@@ -49,6 +49,20 @@ pub struct Request {
     pub retry: Retry,
     /// In steps: what follows when it fails.
     pub on_failure: OnFailure,
+}
+
+impl Request {
+    /// The placeholders that are filled in for each request, with their places in the plan.
+    pub fn givens(&self) -> impl Iterator<Item = (&Placeholder, &TextRange)> {
+        let body = match &self.body {
+            Body::Text(text) => Some(text),
+            Body::File { .. } => None,
+        };
+        let path = self.path.iter().flat_map(Templated::givens);
+        let headers = self.headers.iter().flat_map(|(_, value)| value.givens());
+        let checks = self.checks.iter().flat_map(|check| check.what.givens());
+        path.chain(headers).chain(body.into_iter().flat_map(Template::givens)).chain(checks)
+    }
 }
 
 /// What follows a step that failed.

@@ -227,6 +227,7 @@ pub(in crate::plan) fn add_parameter(
 /// Whether there will be such a value.
 fn check(given: &Placeholder, at: Span, known: &Known, errors: &mut Errors) {
     match given {
+        Placeholder::Generated(_) => {}
         Placeholder::Row(_) if known.rows => {}
         Placeholder::Row(column) => {
             errors
