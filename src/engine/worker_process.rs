@@ -11,6 +11,7 @@ use super::process_stats::ProcessStats;
 use super::worker::drive;
 use crate::plan::{Endpoint, Heartbeat, HoldSettings, Http, Protocol};
 use crate::workload::hold::Conversation;
+use crate::workload::hold::dialogue::TcpDialogue;
 use crate::workload::hold::raw::RawTcp;
 use crate::workload::hold::websocket::{self, WebSocketClient};
 use nix::sys::prctl::set_pdeathsig;
@@ -55,6 +56,10 @@ pub fn work() -> io::Result<()> {
             if let Some(websocket) = websocket(&load, &settings) {
                 return hold(load, clock, link, settings, WebSocketClient::new(websocket));
             }
+            if TcpDialogue::is_needed(&settings) {
+                let dialogue = TcpDialogue::new(&settings);
+                return hold(load, clock, link, settings, dialogue);
+            }
             let raw = RawTcp::new(&settings);
             hold(load, clock, link, settings, raw)
         }
@@ -94,8 +99,7 @@ pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocke
             websocket::HeartbeatFrame::Pong
         }
         Some(Heartbeat::Client { send, .. }) => {
-            let payload = send.clone();
-            websocket::HeartbeatFrame::Reply { is_binary, payload }
+            websocket::HeartbeatFrame::Reply { payload: send.clone() }
         }
         Some(Heartbeat::Server { .. }) if websocket.beats_by_ping => {
             websocket::HeartbeatFrame::Pings
@@ -113,7 +117,9 @@ pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocke
         expect: settings.expect.clone(),
         heartbeat,
         max_message: websocket.max_message,
-        secrets: websocket.secrets.clone(),
+        opening: settings.opening.iter().flat_map(|one| one.steps.clone()).collect(),
+        is_binary,
+        secrets: settings.secrets.clone(),
         seed: fastrand::u64(..),
     })
 }

@@ -2,7 +2,7 @@
 //! alone.
 
 use super::{choices, split};
-use crate::plan::Secrets;
+use crate::plan::{Expect, Secrets};
 use crate::record::Failure;
 use crate::workload::hold::websocket::frame::{FrameHeader, Opcode};
 use crate::workload::hold::websocket::{
@@ -27,7 +27,9 @@ fn client(expect: Option<&str>) -> WebSocketClient {
         places: vec![("localhost".to_owned(), "/".to_owned())],
         headers: Vec::new(),
         protocols: Vec::new(),
-        expect: expect.map(|text| text.as_bytes().to_vec()),
+        opening: Vec::new(),
+        is_binary: true,
+        expect: expect.map(Expect::from),
         heartbeat: HeartbeatFrame::Pings,
         max_message: 1 << 16,
         secrets: Secrets::default(),
@@ -57,7 +59,9 @@ fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> ClientOutcome {
             assert!((1..=rest.len()).contains(&received.used), "{received:?}");
             rest = &rest[received.used..];
             match received.event {
-                ConversationEvent::Opened => outcome.opened = true,
+                ConversationEvent::HandshakeDone | ConversationEvent::Opened => {
+                    outcome.opened = true;
+                }
                 ConversationEvent::Messages { messages, heartbeats } => {
                     outcome.messages += u64::from(messages);
                     outcome.heartbeats += u64::from(heartbeats);

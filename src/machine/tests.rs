@@ -72,7 +72,7 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
         connect_timeout: seconds(10),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
-        websocket: None,
+        ..HoldSettings::default()
     };
     scenario(Protocol::Hold(protocol), stages)
 }

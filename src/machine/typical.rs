@@ -40,13 +40,13 @@ fn minute() -> Time {
 
 fn held(endpoint: Endpoint) -> Plan {
     let protocol = HoldSettings {
-        expect: Some(b"ok".to_vec()),
+        expect: Some("ok".into()),
         greeting: Some(minute()),
         heartbeat: Some(Heartbeat::Server { every: minute(), grace: minute() }),
         connect_timeout: Time(Duration::from_secs(10)),
         close: Close::Rst,
         churn: crate::plan::Churn::default(),
-        websocket: None,
+        ..HoldSettings::default()
     };
     let level = Level::Users { users: CONNECTIONS, ramp: Ramp::Unpaced };
     let scenario = Scenario {

@@ -33,10 +33,13 @@ pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, S
 pub use elements::hold::churn::Churn;
 pub use elements::hold::close::Close;
 pub use elements::hold::event::DisconnectEvent;
+pub use elements::hold::expect::{Expect, Frame, LengthPrefix, MessageContent};
 pub use elements::hold::heartbeat::Heartbeat;
 pub use elements::hold::lifetime::Lifetime;
+pub use elements::hold::opening::{OpeningMessages, OpeningStep};
 pub use elements::hold::reconnect::{Jitter, Reconnect};
 pub use elements::hold::settings::HoldSettings;
+pub use elements::hold::stream_pattern::{PatternStep, StreamPattern};
 pub use elements::hold::websocket::WebSocket;
 pub use elements::http::connection::ConnectionUse;
 pub use elements::http::data::{Data, RowOrder};

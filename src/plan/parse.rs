@@ -82,9 +82,7 @@ impl Plan {
         let mut plan = lower(&raw, source, overrides, &mut errors);
         let secrets = Secrets::of(&tree, environment);
         for scenario in &mut plan.scenarios {
-            if let Some(mine) = scenario.protocol.secrets_mut() {
-                *mine = secrets.clone();
-            }
+            *scenario.protocol.secrets_mut() = secrets.clone();
         }
         if wrong_values > 0 {
             // An error about a value that is not TOML is not repeated in other words.

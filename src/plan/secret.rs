@@ -40,17 +40,15 @@ impl Protocol {
     pub fn secrets(&self) -> Secrets {
         match self {
             Self::Http(http) => http.secrets.clone(),
-            Self::Hold(hold) => {
-                hold.websocket.as_ref().map_or_else(Secrets::default, |one| one.secrets.clone())
-            }
+            Self::Hold(hold) => hold.secrets.clone(),
         }
     }
 
     /// The secrets of a scenario that are hidden in texts from the target.
-    pub(super) fn secrets_mut(&mut self) -> Option<&mut Secrets> {
+    pub(super) fn secrets_mut(&mut self) -> &mut Secrets {
         match self {
-            Self::Http(http) => Some(&mut http.secrets),
-            Self::Hold(hold) => hold.websocket.as_mut().map(|one| &mut one.secrets),
+            Self::Http(http) => &mut http.secrets,
+            Self::Hold(hold) => &mut hold.secrets,
         }
     }
 }
@@ -87,7 +85,7 @@ impl Plan {
                 Err(_) => drop(hidden.remove(&name)),
             }
         }
-        let each = plan.scenarios.iter_mut().filter_map(|one| one.protocol.secrets_mut());
+        let each = plan.scenarios.iter_mut().map(|one| one.protocol.secrets_mut());
         each.for_each(|secrets| *secrets = Secrets::default());
         Ok(plan)
     }

@@ -86,6 +86,8 @@ pub enum FailureStage {
     Request,
     /// While a heartbeat that was sent on a held connection awaited its reply.
     Heartbeat,
+    /// During the messages that open a conversation.
+    Opening,
 }
 
 impl fmt::Display for FailureStage {
@@ -94,6 +96,7 @@ impl fmt::Display for FailureStage {
             Self::Connect => "connect",
             Self::Tls => "tls",
             Self::Handshake => "handshake",
+            Self::Opening => "opening",
             Self::Hold => "hold",
             Self::Request => "request",
             Self::Heartbeat => "heartbeat",
@@ -220,6 +223,8 @@ failures! {
     HeartbeatMissed = "heartbeat_missed", Application;
     /// The first message did not come in time.
     GreetingMissed = "greeting_missed", Application;
+    /// The messages that open a conversation took too long.
+    OpeningTimeout = "opening_timeout", Application;
 }
 
 impl Failure {
@@ -228,6 +233,7 @@ impl Failure {
         matches!(
             self,
             Self::ConnectTimeout
+                | Self::OpeningTimeout
                 | Self::FirstByteTimeout
                 | Self::RequestTimeout
                 | Self::PeerTimeout

@@ -128,6 +128,10 @@ root_causes! {
     ClosedIdle = "closed_idle", Target, "the target closed idle connections on ROUTE as requests were sent on them";
     /// Closed or reset when a heartbeat was sent.
     HeartbeatRejected = "heartbeat_rejected", Target, "connections on ROUTE were closed or reset instead of a reply to a heartbeat";
+    /// The target ended connections during the messages that open a conversation.
+    OpeningRejected = "opening_rejected", Target, "connections on ROUTE were closed or reset during their opening";
+    /// The messages that open a conversation were not answered in time.
+    OpeningSilent = "opening_silent", Target, "the target left openings on ROUTE unanswered";
     /// Closed or reset before any response was complete.
     NoResponse = "no_response", Target, "the target closed connections on ROUTE before any response was complete";
     /// A proxy whose own server does not respond.

@@ -37,7 +37,7 @@ pub(crate) fn hold() -> Protocol {
         connect_timeout: time(10_000),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
-        websocket: None,
+        ..HoldSettings::default()
     })
 }
 

@@ -154,6 +154,8 @@ pub enum Need {
     Rate,
     /// Users that keep cookies.
     Cookies,
+    /// Messages that open a conversation.
+    Opening,
 }
 
 impl Need {
@@ -178,6 +180,10 @@ impl Need {
             Self::Messages => ("messages", "greeting = \"5s\""),
             Self::Rate => ("a stage with a rate", "rate = \"1000/s\""),
             Self::Cookies => ("cookies", "cookies = true"),
+            Self::Opening => (
+                "an opening",
+                "opening = [{ send = \"AUTH secret\\r\\n\", expect = \"+OK\\r\\n\" }]",
+            ),
         }
     }
 }

@@ -64,6 +64,16 @@ rows! {
             samples: Samples::Connects,
             ..TIME
         },
+        /// Of `connect.time`, the messages of `opening`.
+        OpeningTime = MetricRow {
+            name: "opening.time",
+            formula: "last reply - first message sent, of connections that opened",
+            connections: Protocols::HOLDS,
+            all_phases: Protocols::ALL,
+            needs: &[Need::Opening],
+            samples: Samples::Connects,
+            ..TIME
+        },
         /// From the start of a connection to the first right message.
         FirstMessage = MetricRow {
             name: "first_message",

@@ -134,6 +134,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 ConnectionState::Connecting
                 | ConnectionState::Securing
                 | ConnectionState::Handshaking
+                | ConnectionState::Opening
                 | ConnectionState::Closing => {}
             }
         }

@@ -13,7 +13,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Begins the conversation on a connection that is open and, with TLS, secured.
     pub(super) fn begin(&mut self, slot: u32, now: u64) {
         if !C::HAS_OPENING_HANDSHAKE {
-            return self.opened(slot, now);
+            self.begin_opening(slot, now);
+            return;
         }
         let address = self.load.address(self.slots.user(slot));
         let connection = self.slots.get(slot);
@@ -25,15 +26,62 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.send(slot, now);
     }
 
+    /// Begins the messages of the opening, if the plan has any; false if that ended the connection.
+    fn begin_opening(&mut self, slot: u32, now: u64) -> bool {
+        if self.settings.opening.is_none() {
+            self.opened(slot, now);
+            return true;
+        }
+        let connection = self.slots.get(slot);
+        let id = ConnectionId { slot, begun_ns: connection.begun_ns };
+        connection.state = ConnectionState::Opening;
+        connection.heard_ns = now;
+        self.outgoing.clear();
+        let state = &mut connection.conversation;
+        let is_done = self.conversation.begin_opening(id, state, &mut self.outgoing);
+        self.opening_messages.push(slot, now);
+        if !self.outgoing.is_empty() && !self.send(slot, now) {
+            return false;
+        }
+        if is_done {
+            self.opening_done(slot, now);
+        }
+        true
+    }
+
+    /// The last message of the opening was sent or has come.
+    fn opening_done(&mut self, slot: u32, now: u64) {
+        let connection = self.slots.get(slot);
+        let took = now.saturating_sub(connection.heard_ns);
+        let key = connection.key();
+        self.recorder.cell(key).time(TimeMetric::OpeningTime, took);
+        self.opened(slot, now);
+    }
+
+    /// Ends openings that take too long.
+    pub(super) fn expire_openings(&mut self, now: u64) {
+        let Some(opening) = &self.settings.opening else { return };
+        let timeout = opening.timeout.as_nanos();
+        self.opening_messages.forget(|slot, since| {
+            let connection = self.slots.get(slot);
+            connection.state != ConnectionState::Opening || connection.heard_ns != since
+        });
+        let Some(until) = now.checked_sub(timeout) else { return };
+        while let Some((slot, since)) = self.opening_messages.pop(until) {
+            let connection = self.slots.get(slot);
+            if connection.state == ConnectionState::Opening && connection.heard_ns == since {
+                let awaited = self.conversation.awaited(&connection.conversation);
+                let cause = Cause::new(Failure::OpeningTimeout, FailureStage::Opening);
+                self.abandon_connecting(slot, cause, now, || awaited);
+            }
+        }
+    }
+
     /// Sends `outgoing` as a whole; false if that ended the connection.
     fn send(&mut self, slot: u32, now: u64) -> bool {
         let connection = self.slots.get(slot);
         let Some(socket) = connection.socket.as_ref() else { return false };
-        let at = if connection.state == ConnectionState::Open {
-            FailureStage::Hold
-        } else {
-            FailureStage::Handshake
-        };
+        let at = connection.state.failure_stage();
         let sent = self.host.send(socket, &self.outgoing);
         let taken = *sent.as_ref().unwrap_or(&0);
         self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken as u64);
@@ -62,11 +110,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             let Some(socket) = connection.socket.as_ref() else { return };
             match self.host.receive(socket, &mut self.buffer) {
                 Ok(0) => {
-                    let at = if connection.state == ConnectionState::Open {
-                        FailureStage::Hold
-                    } else {
-                        end.at
-                    };
+                    let at = connection.state.failure_stage();
                     let cause = in_reply(connection.asked_ns, Cause { at, ..end });
                     return self.break_off(slot, cause, now, String::new);
                 }
@@ -84,7 +128,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let cause = in_reply(connection.asked_ns, tls::cause(&error, end.at));
+                    let at = connection.state.failure_stage();
+                    let cause = in_reply(connection.asked_ns, tls::cause(&error, at));
                     return self.break_off(slot, cause, now, || reason(&error));
                 }
             }
@@ -110,13 +155,16 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 ConversationEvent::Messages { messages, heartbeats } => {
                     self.heard(slot, messages, heartbeats, now);
                 }
-                ConversationEvent::Opened => {
+                ConversationEvent::HandshakeDone => {
                     let connection = self.slots.get(slot);
                     let took = now.saturating_sub(connection.heard_ns);
                     let key = connection.key();
                     self.recorder.cell(key).time(TimeMetric::HandshakeTime, took);
-                    self.opened(slot, now);
+                    if !self.begin_opening(slot, now) {
+                        return false;
+                    }
                 }
+                ConversationEvent::Opened => self.opening_done(slot, now),
                 ConversationEvent::Failed(error) => {
                     self.fail(slot, &error, now);
                     return false;
@@ -132,11 +180,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Ends a conversation that cannot continue; what it says about that is sent if there is room.
     fn fail(&mut self, slot: u32, error: &ConversationError, now: u64) {
         let connection = self.slots.get(slot);
-        let at = if connection.state == ConnectionState::Open {
-            FailureStage::Hold
-        } else {
-            FailureStage::Handshake
-        };
+        let at = connection.state.failure_stage();
         if let Some(socket) = connection.socket.as_ref().filter(|_| !self.outgoing.is_empty()) {
             let taken = self.host.send(socket, &self.outgoing).unwrap_or(0);
             self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken as u64);

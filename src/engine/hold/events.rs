@@ -49,8 +49,10 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             ConnectionState::Open if event.readable || event.closed || self.secured => {
                 self.read(slot, event.closed, held(Failure::ClosedByServer), now);
             }
-            ConnectionState::Handshaking if event.readable || event.closed || self.secured => {
-                let end = Cause::new(Failure::ClosedByServer, FailureStage::Handshake);
+            state @ (ConnectionState::Handshaking | ConnectionState::Opening)
+                if event.readable || event.closed || self.secured =>
+            {
+                let end = Cause::new(Failure::ClosedByServer, state.failure_stage());
                 self.read(slot, event.closed, end, now);
             }
             ConnectionState::Closing if event.readable => self.discard(slot),
@@ -58,6 +60,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             | ConnectionState::Connecting
             | ConnectionState::Securing
             | ConnectionState::Handshaking
+            | ConnectionState::Opening
             | ConnectionState::Open
             | ConnectionState::Closing => {}
         }
@@ -147,14 +150,9 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Ends everything whose deadline has passed, and sends the heartbeats that are due.
     pub(super) fn expire_deadlines(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
-        let opening = |state| {
-            matches!(
-                state,
-                ConnectionState::Connecting
-                    | ConnectionState::Securing
-                    | ConnectionState::Handshaking
-            )
-        };
+        // An opening has a time of its own.
+        let opening =
+            |state: ConnectionState| state.is_opening() && state != ConnectionState::Opening;
         self.opening.forget(|slot, since| {
             let connection = self.slots.get(slot);
             !opening(connection.state) || connection.begun_ns != since
@@ -165,15 +163,11 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 if !opening(connection.state) || connection.begun_ns != since {
                     continue;
                 }
-                let phase = match connection.state {
-                    ConnectionState::Securing => FailureStage::Tls,
-                    ConnectionState::Handshaking => FailureStage::Handshake,
-                    _ => FailureStage::Connect,
-                };
-                let cause = Cause::new(Failure::ConnectTimeout, phase);
+                let cause = Cause::new(Failure::ConnectTimeout, connection.state.failure_stage());
                 self.abandon_connecting(slot, cause, now, String::new);
             }
         }
+        self.expire_openings(now);
         if let Some(until) = self.settings.greeting.and_then(before) {
             while let Some((slot, since)) = self.awaiting_greeting.pop(until) {
                 let connection = self.slots.get(slot);

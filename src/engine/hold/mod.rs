@@ -80,6 +80,8 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     churn: ChurnState,
     /// Opening connections, by when they began.
     opening: DeadlineQueue,
+    /// Connections whose opening has begun, by when it did.
+    opening_messages: DeadlineQueue,
     /// Open connections without a first message, by when they opened.
     awaiting_greeting: DeadlineQueue,
     /// Open connections, by when they opened or their last heartbeat was due.
@@ -119,6 +121,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             ramping: 0,
             time: ConnectionTime::default(),
             opening: DeadlineQueue::default(),
+            opening_messages: DeadlineQueue::default(),
             awaiting_greeting: DeadlineQueue::default(),
             next_heartbeat: DeadlineQueue::default(),
             awaiting_reply: DeadlineQueue::default(),
@@ -240,7 +243,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             ConnectionState::Open => self.close_as_planned(slot, self.settings.close, now),
             ConnectionState::Connecting
             | ConnectionState::Securing
-            | ConnectionState::Handshaking => {
+            | ConnectionState::Handshaking
+            | ConnectionState::Opening => {
                 self.leave_connecting(slot);
                 self.reset(slot);
                 self.recorder.cell(key).end(AttemptOutcome::Unfinished, now, String::new);
@@ -287,7 +291,10 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         };
         let greeting =
             self.settings.greeting.and_then(|within| after(&self.awaiting_greeting, within));
+        let opening = self.settings.opening.as_ref();
+        let opening = opening.and_then(|one| after(&self.opening_messages, one.timeout));
         [
+            opening,
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),

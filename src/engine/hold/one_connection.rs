@@ -84,7 +84,10 @@ fn hear<C: Conversation>(
         }
         if matches!(
             state,
-            ConnectionState::Securing | ConnectionState::Handshaking | ConnectionState::Open
+            ConnectionState::Securing
+                | ConnectionState::Handshaking
+                | ConnectionState::Opening
+                | ConnectionState::Open
         ) {
             trial.connect_ns.get_or_insert(now);
         }

@@ -1,6 +1,6 @@
 //! Slots: one small record for each connection, at a place that follows from the user's number.
 
-use crate::record::{CellKey, Life, LifeEnd};
+use crate::record::{CellKey, FailureStage, Life, LifeEnd};
 use crate::schedule::Partition;
 use crate::units::{index, slot};
 
@@ -15,10 +15,33 @@ pub(super) enum ConnectionState {
     Securing,
     /// Open and secured, in the handshake of its conversation.
     Handshaking,
+    /// Open, secured, its handshake done, in the messages of its opening.
+    Opening,
     /// Open.
     Open,
     /// Its attempt has ended; the socket will be closed.
     Closing,
+}
+
+impl ConnectionState {
+    /// How far a connection that fails in this state has come.
+    pub(super) fn failure_stage(self) -> FailureStage {
+        match self {
+            Self::Free | Self::Connecting => FailureStage::Connect,
+            Self::Securing => FailureStage::Tls,
+            Self::Handshaking => FailureStage::Handshake,
+            Self::Opening => FailureStage::Opening,
+            Self::Open | Self::Closing => FailureStage::Hold,
+        }
+    }
+
+    /// Whether it is neither open nor at an end.
+    pub(super) fn is_opening(self) -> bool {
+        match self {
+            Self::Connecting | Self::Securing | Self::Handshaking | Self::Opening => true,
+            Self::Free | Self::Open | Self::Closing => false,
+        }
+    }
 }
 
 /// One connection. It has no buffer, timer or task: queues and a sweep find what is due.
@@ -176,6 +199,16 @@ mod tests {
 
     #[test]
     fn a_connection_costs_at_most_64_bytes() {
-        assert!(size_of::<HeldConnection<std::net::TcpStream, u32>>() <= 64);
+        use crate::workload::hold::Conversation;
+        use crate::workload::hold::dialogue::TcpDialogue;
+        use crate::workload::hold::raw::RawTcp;
+        use crate::workload::hold::websocket::WebSocketClient;
+        use std::net::TcpStream;
+        fn size<C: Conversation>() -> usize {
+            size_of::<HeldConnection<TcpStream, C::State>>()
+        }
+        assert_eq!(size::<RawTcp>(), 48);
+        assert_eq!(size::<TcpDialogue>(), 56);
+        assert_eq!(size::<WebSocketClient>(), 56);
     }
 }

@@ -242,7 +242,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 }
                 ConnectionState::Connecting
                 | ConnectionState::Securing
-                | ConnectionState::Handshaking => {
+                | ConnectionState::Handshaking
+                | ConnectionState::Opening => {
                     self.stop_user(slot, now);
                 }
                 ConnectionState::Free | ConnectionState::Closing => {}

@@ -23,6 +23,7 @@ use crate::plan::{
 use crate::record::Cause;
 use crate::schedule::Partition;
 use crate::units::Time;
+use crate::workload::hold::dialogue::TcpDialogue;
 use crate::workload::hold::raw::RawTcp;
 use crate::workload::hold::websocket::WebSocketClient;
 use crate::workload::http::{CapturedResponse, RequestSetError, SentRequest};
@@ -225,6 +226,9 @@ pub fn try_scenario(
     let wait_ns = wait.as_nanos();
     let trial = if let Some(websocket) = websocket(&load, &settings) {
         one_connection(load, settings, WebSocketClient::new(websocket), wait_ns)?
+    } else if TcpDialogue::is_needed(&settings) {
+        let dialogue = TcpDialogue::new(&settings);
+        one_connection(load, settings, dialogue, wait_ns)?
     } else {
         let raw = RawTcp::new(&settings);
         one_connection(load, settings, raw, wait_ns)?

@@ -96,6 +96,10 @@ impl Evidence<'_> {
                 RootCause::TlsFailed
             }
             Failure::ConnectTimeout if cause.at == FailureStage::Handshake => self.unserved(),
+            Failure::OpeningTimeout => RootCause::OpeningSilent,
+            Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Opening => {
+                RootCause::OpeningRejected
+            }
             Failure::ConnectTimeout if self.over_unix => RootCause::AcceptQueue,
             Failure::ConnectTimeout => self.connect_timeout(),
             Failure::Unreachable => RootCause::Unreachable,

@@ -103,6 +103,9 @@ impl RootCause {
             Self::HeartbeatRejected => {
                 "check that the target understands `send`, its log says; if it replied to earlier heartbeats, send them more often than connections may be idle there or on the path"
             }
+            Self::OpeningRejected | Self::OpeningSilent => {
+                "compare the step of `opening` that the sample in failures.csv names with the target's protocol; its log may say more"
+            }
             Self::NoResponse => {
                 "check that the target speaks HTTP on this port and permits as many connections; its log says why it closed them, the sample in failures.csv after how many bytes"
             }

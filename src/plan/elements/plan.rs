@@ -8,7 +8,9 @@ use crate::plan::elements::compare::{self, RawCompare};
 use crate::plan::elements::generator::RawGenerator;
 use crate::plan::elements::hold::close::Close;
 use crate::plan::elements::hold::event::DisconnectEvent;
+use crate::plan::elements::hold::expect::RawExpectTable;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
+use crate::plan::elements::hold::opening::RawOpeningStep;
 use crate::plan::elements::hold::payload::RawEncoded;
 use crate::plan::elements::http::connection::RawConnection;
 use crate::plan::elements::http::request::RawRequest;
@@ -67,7 +69,7 @@ table! {
 }
 
 /// The tables in which a misplaced key is looked up.
-pub(in crate::plan) const TABLES: [&Keys; 12] = [
+pub(in crate::plan) const TABLES: [&Keys; 14] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
     &RawTarget::KEYS,
@@ -76,6 +78,8 @@ pub(in crate::plan) const TABLES: [&Keys; 12] = [
     &RawTls::KEYS,
     &RawHeartbeat::KEYS,
     &RawEncoded::KEYS,
+    &RawExpectTable::KEYS,
+    &RawOpeningStep::KEYS,
     &RawThresholdTable::KEYS,
     &RawConnection::KEYS,
     &RawFaults::KEYS,

@@ -3,7 +3,8 @@
 use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
 use crate::plan::{
-    Churn, Close, Data, Heartbeat, HoldSettings, Http, HttpVersion, Lifetime, OnFull, Request,
+    Churn, Close, Data, Heartbeat, HoldSettings, Http, HttpVersion, Lifetime, OnFull,
+    OpeningMessages, Request,
 };
 use crate::units::{Count, Time};
 
@@ -149,6 +150,7 @@ impl Protocol {
         match need {
             Need::Checks => sends(|http| !http.checks.is_empty()),
             Need::Cookies => sends(|http| http.cookies),
+            Need::Opening => has(|hold| hold.opening.is_some()),
             Need::Heartbeat => has(|hold| hold.heartbeat.is_some()),
             Need::ServerHeartbeat => {
                 has(|hold| matches!(hold.heartbeat, Some(Heartbeat::Server { .. })))
@@ -175,6 +177,11 @@ impl Protocol {
         self.heartbeat().map(|heartbeat| match heartbeat {
             Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
         })
+    }
+
+    /// What is sent and awaited before a connection counts as open.
+    pub fn opening(&self) -> Option<&OpeningMessages> {
+        self.hold().and_then(|hold| hold.opening.as_ref())
     }
 
     /// Within which time the server must send its first message.

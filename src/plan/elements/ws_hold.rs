@@ -6,8 +6,9 @@ use crate::plan::elements::hold::settings::HoldSettings;
 use crate::plan::elements::hold::websocket::WebSocket;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, OneOrMany, count, table, words};
+use crate::plan::span::Span;
 use crate::plan::text::Text;
-use crate::plan::{HeaderName, HeaderValue, Heartbeat, RequestPath, Secrets};
+use crate::plan::{HeaderName, HeaderValue, Heartbeat, RequestPath};
 use crate::units::Count;
 
 words! {
@@ -87,15 +88,9 @@ pub(super) fn websocket(
         is_binary: raw.message.value() == Some(&MessageWord::Binary),
         beats_by_ping,
         max_message,
-        secrets: Secrets::default(),
     };
-    if let (Some(Heartbeat::Client { send, .. }), false) = (&hold.heartbeat, websocket.is_binary)
-        && let Err(wrong) = std::str::from_utf8(send)
-        && let Some(at) = keys.heartbeat.value().and_then(|raw| Some(raw.send.given()?.at))
-    {
-        errors
-            .add(at, format!("a text message is UTF-8, and these bytes are not ({wrong})"))
-            .help("write `message = \"binary\"` in the scenario to send them as they are");
+    if !websocket.is_binary {
+        refuse_bytes(keys, hold, errors);
     }
     let headers = websocket.headers.iter().map(|(name, value)| name.len() + value.len() + 4);
     let offered = websocket.subprotocols.iter().map(|name| name.len() + 2);
@@ -111,6 +106,27 @@ pub(super) fn websocket(
             .help("shorten `headers`, `path` or `subprotocol`");
     }
     websocket
+}
+
+/// Messages of type text are UTF-8.
+fn refuse_bytes(keys: &RawHold, hold: &HoldSettings, errors: &mut Errors) {
+    let mut refuse = |bytes: &[u8], at: Option<Span>| {
+        if let (Err(wrong), Some(at)) = (std::str::from_utf8(bytes), at) {
+            errors
+                .add(at, format!("a text message is UTF-8, and these bytes are not ({wrong})"))
+                .help("write `message = \"binary\"` in the scenario to send them as they are");
+        }
+    };
+    if let Some(Heartbeat::Client { send, .. }) = &hold.heartbeat {
+        let at = keys.heartbeat.value().and_then(|raw| Some(raw.send.given()?.at));
+        refuse(send, at);
+    }
+    let steps = hold.opening.iter().flat_map(|opening| &opening.steps);
+    for (step, raw) in steps.zip(keys.opening.value().into_iter().flatten()) {
+        if let Some(send) = &step.send {
+            refuse(send, raw.send.given().map(|given| given.at));
+        }
+    }
 }
 
 fn path(field: &Field<Text>, errors: &mut Errors) -> Option<RequestPath> {

@@ -12,7 +12,6 @@
 
 mod connection_table;
 mod conversation;
-mod pattern;
 mod receiving;
 mod script;
 mod securing;

@@ -1,7 +1,7 @@
 //! The server's side of the protocols of held connections.
 
-use super::pattern::BytePattern;
 use super::tally::ServedEnd;
+use crate::workload::hold::byte_pattern::BytePattern;
 use std::fmt::Debug;
 
 /// The effect of received bytes.

@@ -6,6 +6,9 @@
 //! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results
 //! they make.
 
+pub(crate) mod byte_pattern;
+pub(crate) mod dialogue;
+mod matcher;
 pub(crate) mod raw;
 pub(crate) mod websocket;
 
@@ -41,7 +44,9 @@ pub(crate) enum ConversationEvent {
         /// Heartbeats, or replies to them.
         heartbeats: u32,
     },
-    /// The handshake of the conversation is done: the connection is open.
+    /// The handshake of the conversation is done; the messages of the opening follow.
+    HandshakeDone,
+    /// The last message of the opening has come: the connection is open.
     Opened,
     /// What came breaks the protocol or is not what was expected, or the peer has ended the
     /// conversation.
@@ -85,7 +90,7 @@ pub(crate) trait Conversation {
     /// The state of each connection.
     type State: Copy + Default + Debug;
 
-    /// Whether a connection counts as open only after a handshake, which [`Self::begin`] begins.
+    /// Whether a handshake comes before everything else, which [`Self::begin`] begins.
     const HAS_OPENING_HANDSHAKE: bool;
 
     /// Whether [`Self::close`] has something to say, to which the peer replies.
@@ -93,6 +98,23 @@ pub(crate) trait Conversation {
 
     /// Appends what opens the conversation with the target's address of this index.
     fn begin(&mut self, id: ConnectionId, address: usize, out: &mut Vec<u8>);
+
+    /// Appends the first messages of the opening; true if none of it is replied to. The connection
+    /// is connected, secured, and its handshake done.
+    fn begin_opening(
+        &mut self,
+        _id: ConnectionId,
+        _state: &mut Self::State,
+        _out: &mut Vec<u8>,
+    ) -> bool {
+        true
+    }
+
+    /// Which reply of the opening is awaited; begins where a sentence about the connection can go
+    /// on.
+    fn awaited(&self, _state: &Self::State) -> String {
+        String::new()
+    }
 
     /// Takes in bytes of the peer; what must be replied to them is appended to `out`.
     fn receive(

@@ -5,7 +5,7 @@
 //! kept between them.
 
 use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received, shown};
-use crate::plan::{Heartbeat, HoldSettings};
+use crate::plan::{Expect, Heartbeat, HoldSettings};
 use crate::record::Failure;
 use crate::units::narrow32;
 
@@ -24,7 +24,11 @@ impl RawTcp {
             Some(Heartbeat::Client { send, .. }) => send.clone(),
             Some(Heartbeat::Server { .. }) | None => Vec::new(),
         };
-        Self { expect: settings.expect.clone(), beat }
+        let expect = match &settings.expect {
+            Some(Expect::Exact(bytes)) => Some(bytes.clone()),
+            Some(Expect::Varying { .. }) | None => None,
+        };
+        Self { expect, beat }
     }
 }
 

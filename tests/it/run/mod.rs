@@ -12,6 +12,7 @@ mod memory;
 mod missing;
 mod named_checks;
 mod narrated;
+mod openings;
 mod payloads;
 mod quickstart;
 mod read_once;

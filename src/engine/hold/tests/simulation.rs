@@ -172,7 +172,7 @@ pub(super) fn settings(heartbeat: Option<Heartbeat>) -> HoldSettings {
         connect_timeout: seconds(10),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
-        websocket: None,
+        ..HoldSettings::default()
     }
 }
 

@@ -3,18 +3,22 @@
 pub(in crate::plan) mod churn;
 pub(in crate::plan) mod close;
 pub(in crate::plan) mod event;
+pub(in crate::plan) mod expect;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
+pub(in crate::plan) mod opening;
 pub(in crate::plan) mod payload;
 pub(in crate::plan) mod reconnect;
 pub(in crate::plan) mod settings;
+pub(in crate::plan) mod stream_pattern;
 pub(in crate::plan) mod websocket;
 
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::event::RawEvent;
+use crate::plan::elements::hold::expect::RawExpect;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::hold::lifetime::RawLifetime;
-use crate::plan::elements::hold::payload::RawPayload;
+use crate::plan::elements::hold::opening::RawOpeningStep;
 use crate::plan::elements::hold::reconnect::RawReconnect;
 use crate::plan::raw::{RawTable, table};
 use crate::units::Time;
@@ -24,9 +28,14 @@ table! {
     RawHold, "a scenario",
     must {}
     may {
-        /// tcp-hold, ws-hold: every message must be exactly this: text, or bytes as
-        /// `{ hex = "c000" }`.
-        expect: RawPayload,
+        /// tcp-hold, ws-hold: every message must be this: exactly a text, or bytes as
+        /// `{ hex = "c000" }`, or one that varies, as `{ prefix = "+OK", until = "\r\n" }`.
+        expect: RawExpect,
+        /// tcp-hold, ws-hold: messages that are sent and awaited, one after the other, before a
+        /// connection counts as open.
+        opening: Vec<RawOpeningStep>,
+        /// tcp-hold, ws-hold: how long the messages of `opening` may take. Default: `10s`.
+        opening_timeout: Time,
         /// tcp-hold, ws-hold: the server must send its first message within this time.
         greeting: Time,
         /// tcp-hold, ws-hold: which side sends heartbeats, and how they are checked.
@@ -53,6 +62,7 @@ impl RawHold {
         !heartbeat.is_wrong()
             && !heartbeat.value().is_some_and(RawTable::is_doubtful)
             && !self.expect.is_wrong()
+            && !self.opening.is_wrong()
             && !self.greeting.is_wrong()
             && !churn_is_wrong
     }

@@ -1,7 +1,7 @@
 //! The bytes of a message: written as text, as hexadecimal digits or as base64.
 
 use crate::plan::error::Errors;
-use crate::plan::raw::{At, Field, RawTable, Read, table, wrong_type};
+use crate::plan::raw::{Field, RawTable, Read, table, wrong_type};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
@@ -68,20 +68,39 @@ pub(in crate::plan) fn payload(
     errors: &mut Errors,
 ) -> Option<Vec<u8>> {
     let given = field.given()?;
-    let bytes = bytes(given, name, errors)?;
-    if bytes.is_empty() {
-        let out = if name == "send" { "" } else { "leave it out, or " };
-        errors
-            .add(given.at, format!("`{name}` cannot be empty"))
-            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
-    }
+    checked(given.at, &given.value, name, errors)
+}
+
+/// The bytes, of which there must be some.
+pub(super) fn checked(
+    at: Span,
+    raw: &RawPayload,
+    name: &str,
+    errors: &mut Errors,
+) -> Option<Vec<u8>> {
+    let bytes = match raw {
+        RawPayload::Text(text) => of_text(text, at, name, errors)?,
+        RawPayload::Encoded(raw) => {
+            let RawEncoded { hex, base64, .. } = &**raw;
+            if hex.is_absent() && base64.is_absent() && !raw.is_doubtful() {
+                errors.add(raw.place(), "a message of bytes has the key `hex` or `base64`").help(
+                    format!("write `{name} = {{ hex = \"c000\" }}`, or a text: `{name} = \"ok\"`"),
+                );
+            }
+            of_encoded(hex, base64, name, errors)?
+        }
+    };
+    refuse_empty(&bytes, at, name, errors);
     Some(bytes)
 }
 
-fn bytes(given: &At<RawPayload>, name: &str, errors: &mut Errors) -> Option<Vec<u8>> {
-    match &given.value {
-        RawPayload::Text(text) => of_text(text, given.at, name, errors),
-        RawPayload::Encoded(raw) => of_encoded(raw, name, errors),
+/// Says that bytes are missing.
+pub(super) fn refuse_empty(bytes: &[u8], at: Span, name: &str, errors: &mut Errors) {
+    if bytes.is_empty() {
+        let out = if name == "expect" { "leave it out, or " } else { "" };
+        errors
+            .add(at, format!("`{name}` cannot be empty"))
+            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
     }
 }
 
@@ -112,8 +131,14 @@ fn meant(text: &str) -> Vec<u8> {
     bytes
 }
 
-fn of_encoded(raw: &RawEncoded, name: &str, errors: &mut Errors) -> Option<Vec<u8>> {
-    let (text, bytes, help) = match (raw.hex.given(), raw.base64.given()) {
+/// The bytes of one of two keys; `None` where both are absent or one is wrong.
+pub(super) fn of_encoded(
+    hex: &Field<Text>,
+    base64: &Field<Text>,
+    name: &str,
+    errors: &mut Errors,
+) -> Option<Vec<u8>> {
+    let (text, bytes, help) = match (hex.given(), base64.given()) {
         (Some(text), None) => (
             text,
             bytes_of_hex(&text.value.value),
@@ -128,17 +153,10 @@ fn of_encoded(raw: &RawEncoded, name: &str, errors: &mut Errors) -> Option<Vec<u
             errors.add(other.at, "a message has `hex` or `base64`, not both").help("remove one");
             return None;
         }
-        (None, None) => {
-            if !raw.is_doubtful() {
-                errors.add(raw.place(), "a message of bytes has the key `hex` or `base64`").help(
-                    format!("write `{name} = {{ hex = \"c000\" }}`, or a text: `{name} = \"ok\"`"),
-                );
-            }
-            return None;
-        }
+        (None, None) => return None,
     };
     if bytes.is_none() {
-        let what = if raw.hex.is_absent() { "base64" } else { "hexadecimal digits" };
+        let what = if hex.is_absent() { "base64" } else { "hexadecimal digits" };
         errors.add(text.at, format!("these are not {what}")).help(help);
     }
     bytes
@@ -147,10 +165,13 @@ fn of_encoded(raw: &RawEncoded, name: &str, errors: &mut Errors) -> Option<Vec<u
 #[cfg(test)]
 mod tests {
     use crate::plan::tests::{HOLD, hold, read, set};
-    use crate::plan::{Heartbeat, Overrides};
+    use crate::plan::{Expect, Heartbeat, Overrides};
 
     fn expected(change: &str) -> Option<Vec<u8>> {
-        hold(&set(HOLD, &[change])).expect.clone()
+        match hold(&set(HOLD, &[change])).expect.clone()? {
+            Expect::Exact(bytes) => Some(bytes),
+            Expect::Varying { .. } => panic!("it does not vary"),
+        }
     }
 
     #[test]
@@ -185,8 +206,8 @@ mod tests {
             ("{ hex = \"\" }", "`expect` cannot be empty", "`expect = \"ok\"`"),
             ("{ base64 = \"wA\" }", "these are not base64", "with its padding"),
             ("{ hex = \"00\", base64 = \"AA==\" }", "not both", "remove one"),
-            ("{}", "has the key `hex` or `base64`", "write `expect = { hex = \"c000\" }`"),
-            ("{ hexx = \"00\" }", "a message has no key `hexx`", "`hex`"),
+            ("{}", "does not say what a message is", "{ hex = \"c000\" }"),
+            ("{ hexx = \"00\" }", "`expect` has no key `hexx`", "`hex`"),
             ("7", "expected a string or a table, found a number", "write text"),
         ] {
             let set = vec![format!("scenarios.hold.expect={value}")];

@@ -1,13 +1,14 @@
 //! The settings of held connections: `tcp-hold`, `ws-hold`.
 
 use crate::plan::elements::hold::close::CloseWord;
+use crate::plan::elements::hold::expect::{Expect, expect};
 use crate::plan::elements::hold::heartbeat::heartbeat;
-use crate::plan::elements::hold::payload::payload;
+use crate::plan::elements::hold::opening::{OpeningMessages, opening};
 use crate::plan::elements::hold::websocket::{Spoken, WebSocket};
 use crate::plan::elements::hold::{RawHold, churn};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, time};
-use crate::plan::{Churn, Close, Heartbeat, Stage};
+use crate::plan::{Churn, Close, Heartbeat, Secrets, Stage};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -15,8 +16,10 @@ use std::time::Duration;
 /// How a connection is held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldSettings {
-    /// Every message must be exactly this; `None` takes any bytes. Never empty.
-    pub expect: Option<Vec<u8>>,
+    /// What is sent and awaited before a connection counts as open; `None`: nothing.
+    pub opening: Option<OpeningMessages>,
+    /// Every message must be this; `None` takes any bytes.
+    pub expect: Option<Expect>,
     /// The server must send its first message within this time of the connection's opening; `None`:
     /// no such duty.
     pub greeting: Option<Time>,
@@ -30,6 +33,25 @@ pub struct HoldSettings {
     pub churn: Churn,
     /// The WebSocket settings of the connection; `None`: bytes without frames.
     pub websocket: Option<Box<WebSocket>>,
+    /// Values that must not be shown in any output.
+    pub secrets: Secrets,
+}
+
+impl Default for HoldSettings {
+    /// What a scenario that says nothing has.
+    fn default() -> Self {
+        Self {
+            opening: None,
+            expect: None,
+            greeting: None,
+            heartbeat: None,
+            connect_timeout: CONNECT_TIMEOUT,
+            close: Close::Fin,
+            churn: Churn::default(),
+            websocket: None,
+            secrets: Secrets::default(),
+        }
+    }
 }
 
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
@@ -47,7 +69,8 @@ pub(in crate::plan::elements) fn held(
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
     HoldSettings {
-        expect: payload(&raw.expect, "expect", errors),
+        opening: opening(raw, spoken, errors),
+        expect: expect(&raw.expect, spoken, errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, spoken, errors)),
         connect_timeout: time(connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),
@@ -57,5 +80,6 @@ pub(in crate::plan::elements) fn held(
         },
         churn: churn::churn(raw, stages, errors),
         websocket: None,
+        secrets: Secrets::default(),
     }
 }

@@ -1,6 +1,6 @@
 //! WebSocket settings of held connections.
 
-use crate::plan::{HeaderName, HeaderValue, RequestPath, Secrets};
+use crate::plan::{HeaderName, HeaderValue, RequestPath};
 use serde::{Deserialize, Serialize};
 
 /// WebSocket settings of held connections.
@@ -27,6 +27,4 @@ pub struct WebSocket {
     pub beats_by_ping: bool,
     /// The longest message that is taken: bytes, 1 to 2^31 - 1.
     pub max_message: u32,
-    /// Values that must not be shown in any output.
-    pub secrets: Secrets,
 }

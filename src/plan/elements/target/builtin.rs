@@ -8,7 +8,7 @@ use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, RawTable};
 use crate::plan::span::Span;
-use crate::plan::{Faults, Heartbeat, HoldSettings};
+use crate::plan::{Expect, Faults, Heartbeat, HoldSettings};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -144,6 +144,21 @@ fn report_conflicts(
     }
 }
 
+/// What no built-in server says.
+fn report_unspoken(user: &User<'_>, errors: &mut Errors) {
+    let Some(hold) = &user.hold else { return };
+    if let (Some(_), Some(at)) = (&hold.opening, user.opening) {
+        errors
+            .add(at, "a built-in server does not take part in an `opening`")
+            .help("write the address of a server that does: `address = \"127.0.0.1:6379\"`");
+    }
+    if let (Some(Expect::Varying { .. }), Some(at)) = (&hold.expect, user.expect) {
+        errors
+            .add(at, "a built-in server sends the same message each time, and this one varies")
+            .help("write all of the message, `expect = \"ok\"`, or the address of another server");
+    }
+}
+
 /// The server that behaves as its scenario expects.
 fn tcp_hold_server(
     raw: &RawTarget,
@@ -163,8 +178,15 @@ fn tcp_hold_server(
             }
             None => (None, None),
         };
-        (hold.expect.clone().unwrap_or_else(|| b"ok".to_vec()), every, reply_to, websocket)
+        let message = match &hold.expect {
+            Some(Expect::Exact(message)) => message.clone(),
+            Some(Expect::Varying { .. }) | None => b"ok".to_vec(),
+        };
+        (message, every, reply_to, websocket)
     };
+    for user in users {
+        report_unspoken(user, errors);
+    }
     let asked: Vec<_> =
         users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?)))).collect();
     if let Some((one, wants)) = asked.first()

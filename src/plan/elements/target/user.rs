@@ -16,6 +16,7 @@ pub(in crate::plan) struct User<'a> {
     pub hold: Option<HoldSettings>,
     pub greeting: Option<Span>,
     pub expect: Option<Span>,
+    pub opening: Option<Span>,
     pub heartbeat: Option<Span>,
 }
 
@@ -34,6 +35,7 @@ pub(in crate::plan) fn user<'a>(
         hold: scenario.protocol.hold().cloned(),
         greeting: raw.of_protocol.hold.greeting.key(),
         expect: raw.of_protocol.hold.expect.key(),
+        opening: raw.of_protocol.hold.opening.key(),
         heartbeat: raw.of_protocol.hold.heartbeat.key(),
     })
 }

@@ -7,6 +7,7 @@
 
 pub(crate) mod frame;
 mod handshake;
+mod payload;
 mod reading;
 mod state;
 #[cfg(test)]
@@ -18,10 +19,11 @@ pub(crate) use state::WebSocketState;
 pub(crate) use violation::Violation;
 
 use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
-use crate::plan::Secrets;
+use crate::plan::{Expect, OpeningStep, Secrets};
 use crate::record::Failure;
 use frame::Opcode;
 use handshake::UpgradeRequest;
+use payload::PayloadMatcher;
 use std::collections::HashMap;
 
 /// The settings of a client.
@@ -33,8 +35,12 @@ pub(crate) struct Settings {
     pub headers: Vec<(String, String)>,
     /// The subprotocols to offer, of which the server must choose one; empty: none.
     pub protocols: Vec<String>,
-    /// Every message must be exactly this; `None` takes any.
-    pub expect: Option<Vec<u8>>,
+    /// What is sent and awaited once the handshake is done.
+    pub opening: Vec<OpeningStep>,
+    /// Every message must be this; `None` takes any.
+    pub expect: Option<Expect>,
+    /// Whether messages of this side are binary.
+    pub is_binary: bool,
     /// The message that counts as a heartbeat, and the one sent as such.
     pub heartbeat: HeartbeatFrame,
     /// The longest message that is taken, in bytes; below 2^31.
@@ -43,6 +49,13 @@ pub(crate) struct Settings {
     pub secrets: Secrets,
     /// Chooses keys and masks.
     pub seed: u64,
+}
+
+impl Settings {
+    /// The type of this side's messages.
+    fn opcode(&self) -> Opcode {
+        if self.is_binary { Opcode::Binary } else { Opcode::Text }
+    }
 }
 
 /// The frames that count as heartbeats.
@@ -56,8 +69,6 @@ pub(crate) enum HeartbeatFrame {
     Pong,
     /// This side sends a message: the next one of the server.
     Reply {
-        /// Whether it is sent as binary.
-        is_binary: bool,
         /// The message to send.
         payload: Vec<u8>,
     },
@@ -67,6 +78,9 @@ pub(crate) enum HeartbeatFrame {
 #[derive(Debug)]
 pub(crate) struct WebSocketClient {
     requests: Vec<UpgradeRequest>,
+    /// What messages of the opening are replied to, and what every other message must be.
+    opening: Vec<Option<PayloadMatcher>>,
+    expect: Option<PayloadMatcher>,
     settings: Settings,
     masks: fastrand::Rng,
     /// By slot, what has come of a head or control frame that is not complete.
@@ -81,6 +95,12 @@ impl WebSocketClient {
             places.iter().map(|(host, path)| UpgradeRequest::new(host, path, protocols, headers));
         Self {
             requests: requests.collect(),
+            opening: settings
+                .opening
+                .iter()
+                .map(|step| step.expect.as_ref().map(PayloadMatcher::new))
+                .collect(),
+            expect: settings.expect.as_ref().map(PayloadMatcher::new),
             masks: fastrand::Rng::with_seed(settings.seed),
             settings,
             partial: HashMap::new(),
@@ -137,7 +157,22 @@ impl WebSocketClient {
             return Ok(Received { used: bytes.len(), event });
         };
         state.open();
-        Ok(Received { used: length - before, event: ConversationEvent::Opened })
+        Ok(Received { used: length - before, event: ConversationEvent::HandshakeDone })
+    }
+
+    /// Sends messages of the opening up to the next one that is replied to; true if there is none.
+    fn go_on(&mut self, state: &mut WebSocketState, out: &mut Vec<u8>) -> bool {
+        while let Some(step) = self.settings.opening.get(state.step()) {
+            if let Some(payload) = &step.send {
+                let mask = self.masks.u32(..).to_be_bytes();
+                frame::write(out, self.settings.opcode(), Some(mask), payload);
+            }
+            if step.expect.is_some() {
+                return false;
+            }
+            state.set_step(state.step() + 1);
+        }
+        true
     }
 
     fn keep(&mut self, slot: u32, state: &mut WebSocketState, bytes: Vec<u8>) {
@@ -157,6 +192,23 @@ impl Conversation for WebSocketClient {
         if let Some(request) = self.requests.get(address).or(self.requests.first()) {
             request.write(&key, out);
         }
+    }
+
+    fn begin_opening(
+        &mut self,
+        _id: ConnectionId,
+        state: &mut WebSocketState,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        self.go_on(state, out)
+    }
+
+    fn awaited(&self, state: &WebSocketState) -> String {
+        let Some(Some(expect)) = self.opening.get(state.step()) else { return String::new() };
+        let (step, expected) = (state.step() + 1, expect.words());
+        let came = if state.is_in_message() { "a part of it" } else { "nothing" };
+        let detail = format!(": step {step} of the opening expected {expected}, {came} came");
+        self.settings.secrets.hide(&detail, false)
     }
 
     fn receive(
@@ -197,9 +249,8 @@ impl Conversation for WebSocketClient {
                 let payload = self.ping_payload(id);
                 frame::write(out, Opcode::Ping, Some(mask), &payload);
             }
-            HeartbeatFrame::Reply { is_binary, payload } => {
-                let opcode = if *is_binary { Opcode::Binary } else { Opcode::Text };
-                frame::write(out, opcode, Some(mask), payload);
+            HeartbeatFrame::Reply { payload } => {
+                frame::write(out, self.settings.opcode(), Some(mask), payload);
             }
         }
     }

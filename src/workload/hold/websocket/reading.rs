@@ -2,6 +2,7 @@
 
 use super::super::{ConnectionId, ConversationError, ConversationEvent, Received, shown};
 use super::frame::{FrameHeader, Opcode};
+use super::payload::{PayloadError, PayloadMatcher};
 use super::{HeartbeatFrame, Violation, WebSocketClient, WebSocketState, close_of};
 use crate::record::Failure;
 use crate::units::visible;
@@ -12,9 +13,60 @@ struct ReadStep {
     used: usize,
     messages: u32,
     heartbeats: u32,
+    /// The last message of the opening has come.
+    is_opened: bool,
 }
 
 impl WebSocketClient {
+    /// Whether messages of the opening are still awaited.
+    fn is_opening(&self, state: WebSocketState) -> bool {
+        state.step() < self.opening.len()
+    }
+
+    /// What the current message must be; `None`: anything.
+    fn expected(&self, state: WebSocketState) -> Option<&PayloadMatcher> {
+        match self.opening.get(state.step()) {
+            Some(expect) => expect.as_ref(),
+            None => self.expect.as_ref(),
+        }
+    }
+
+    /// A payload that is wrong at this place of a piece that begins at byte `from`.
+    fn wrong(
+        &self,
+        state: WebSocketState,
+        payload: &[u8],
+        at: usize,
+        from: usize,
+    ) -> ConversationError {
+        let came = shown(&payload[at..]);
+        let detail = format!("{}{came} at byte {} of a message", self.step(state), from + at);
+        ConversationError { failure: Failure::WrongData, code: 0, detail }
+    }
+
+    /// A message that ends too early, or without what must be in it.
+    fn too_short(&self, state: WebSocketState, expect: &PayloadMatcher) -> ConversationError {
+        let (step, seen) = (self.step(state), state.seen());
+        let detail = match expect {
+            PayloadMatcher::Exact(bytes) => {
+                format!("{step}a message of {seen} bytes, expected {}", bytes.len())
+            }
+            PayloadMatcher::Varying(_) => {
+                format!("{step}a message of {seen} bytes, expected {}", expect.words())
+            }
+        };
+        ConversationError { failure: Failure::WrongData, code: 0, detail }
+    }
+
+    /// The step of the opening, where a sentence about it begins.
+    fn step(&self, state: WebSocketState) -> String {
+        if self.is_opening(state) {
+            format!(": step {} of the opening got ", state.step() + 1)
+        } else {
+            ": ".to_owned()
+        }
+    }
+
     /// Takes in the next frame, or as much of it as there is.
     fn piece(
         &mut self,
@@ -24,14 +76,14 @@ impl WebSocketClient {
         out: &mut Vec<u8>,
     ) -> Result<ReadStep, ConversationError> {
         if state.is_in_frame() {
-            return self.payload(state, bytes);
+            return self.payload(state, bytes, out);
         }
         if state.is_partial() {
             return self.rest(id, state, bytes, out);
         }
         match header(bytes)? {
             Some(header) if !header.opcode.is_control() => {
-                let mut piece = self.begin_frame(state, &header)?;
+                let mut piece = self.begin_frame(state, &header, out)?;
                 piece.used = header.size;
                 Ok(piece)
             }
@@ -74,7 +126,7 @@ impl WebSocketClient {
                     let heartbeats = self.control(id, state, frame, out)?;
                     ReadStep { heartbeats, ..ReadStep::default() }
                 } else {
-                    self.begin_frame(state, &header)?
+                    self.begin_frame(state, &header, out)?
                 };
                 piece.used = used;
                 return Ok(piece);
@@ -91,9 +143,10 @@ impl WebSocketClient {
 
     /// Begins a frame of a message.
     fn begin_frame(
-        &self,
+        &mut self,
         state: &mut WebSocketState,
         header: &FrameHeader,
+        out: &mut Vec<u8>,
     ) -> Result<ReadStep, ConversationError> {
         match header.opcode {
             Opcode::Continuation if !state.is_in_message() => {
@@ -111,56 +164,61 @@ impl WebSocketClient {
             Ok(left) if length <= u64::from(limit) => state.begin_frame(left, header.is_final),
             _ => return Err(violated(Violation::TooLong { length, limit })),
         }
-        if header.length == 0 { self.end_of_frame(state) } else { Ok(ReadStep::default()) }
+        if header.length == 0 { self.end_of_frame(state, out) } else { Ok(ReadStep::default()) }
     }
 
     /// Takes in payload of a message.
     fn payload(
-        &self,
+        &mut self,
         state: &mut WebSocketState,
         bytes: &[u8],
+        out: &mut Vec<u8>,
     ) -> Result<ReadStep, ConversationError> {
         let length = bytes.len().min(state.left() as usize);
         let payload = &bytes[..length];
-        match &self.settings.expect {
+        match self.expected(*state) {
             Some(expect) => {
                 let from = state.seen() as usize;
-                let wanted = expect.get(from..).unwrap_or_default();
-                if !wanted.starts_with(payload) {
-                    let same =
-                        payload.iter().zip(wanted).take_while(|(came, wanted)| came == wanted);
-                    return Err(wrong(payload, same.count(), from));
-                }
+                expect.take(state, payload).map_err(|error| match error {
+                    PayloadError::Wrong(at) => self.wrong(*state, payload, at, from),
+                    PayloadError::Violation(violation) => violated(violation),
+                })?;
             }
             None if !state.is_text() => {}
             None => state.check_text(payload).map_err(violated)?,
         }
         state.pass(length);
         let mut piece =
-            if state.is_in_frame() { ReadStep::default() } else { self.end_of_frame(state)? };
+            if state.is_in_frame() { ReadStep::default() } else { self.end_of_frame(state, out)? };
         piece.used = length;
         Ok(piece)
     }
 
-    fn end_of_frame(&self, state: &mut WebSocketState) -> Result<ReadStep, ConversationError> {
+    fn end_of_frame(
+        &mut self,
+        state: &mut WebSocketState,
+        out: &mut Vec<u8>,
+    ) -> Result<ReadStep, ConversationError> {
         if !state.is_last_frame() {
             return Ok(ReadStep::default());
         }
-        if let Some(expect) = &self.settings.expect
-            && expect.len() != state.seen() as usize
+        if let Some(expect) = self.expected(*state)
+            && !expect.ends(*state)
         {
-            let detail =
-                format!(": a message of {} bytes, expected {}", state.seen(), expect.len());
-            return Err(ConversationError { failure: Failure::WrongData, code: 0, detail });
+            return Err(self.too_short(*state, expect));
         }
         if !state.end_message() {
             return Err(violated(Violation::Utf8));
+        }
+        if self.is_opening(*state) {
+            state.set_step(state.step() + 1);
+            return Ok(ReadStep { is_opened: self.go_on(state, out), ..ReadStep::default() });
         }
         let beats = matches!(
             self.settings.heartbeat,
             HeartbeatFrame::Messages | HeartbeatFrame::Reply { .. }
         );
-        Ok(ReadStep { used: 0, messages: 1, heartbeats: u32::from(beats) })
+        Ok(ReadStep { messages: 1, heartbeats: u32::from(beats), ..ReadStep::default() })
     }
 
     /// Takes in a control frame; heartbeats that it is.
@@ -174,7 +232,8 @@ impl WebSocketClient {
         match opcode {
             Opcode::Ping => {
                 self.frame(Opcode::Pong, payload, out);
-                Ok(u32::from(self.settings.heartbeat == HeartbeatFrame::Pings))
+                let beats = self.settings.heartbeat == HeartbeatFrame::Pings;
+                Ok(u32::from(beats && !self.is_opening(*state)))
             }
             Opcode::Pong => {
                 let is_ours = self.settings.heartbeat == HeartbeatFrame::Pong
@@ -215,6 +274,9 @@ impl WebSocketClient {
                     used += piece.used;
                     messages += piece.messages;
                     heartbeats += piece.heartbeats;
+                    if piece.is_opened {
+                        return Received { used, event: ConversationEvent::Opened };
+                    }
                 }
                 // Earlier data counts first; this frame is parsed again.
                 Err(_) if messages + heartbeats > 0 => {
@@ -247,9 +309,4 @@ fn header(bytes: &[u8]) -> Result<Option<FrameHeader>, ConversationError> {
 fn violated(violation: Violation) -> ConversationError {
     let detail = format!(": {violation}");
     ConversationError { failure: violation.failure(), code: 0, detail }
-}
-
-fn wrong(payload: &[u8], at: usize, from: usize) -> ConversationError {
-    let detail = format!(": {} at byte {} of a message", shown(&payload[at..]), from + at);
-    ConversationError { failure: Failure::WrongData, code: 0, detail }
 }

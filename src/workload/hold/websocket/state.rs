@@ -1,6 +1,7 @@
 //! The state of one WebSocket: its phase, and how much of a message was received.
 
 use super::violation::Violation;
+use crate::units::narrow32;
 
 const OPEN: u8 = 1;
 /// A part of a head or control frame is kept beside the records.
@@ -14,7 +15,10 @@ const CLOSING: u8 = 1 << 5;
 /// How many bytes of a character have come, of which the rest has not.
 const TAIL: u8 = 6;
 
-/// The state of one connection: 12 bytes, 8 more than a raw one needs.
+/// How many bits the progress of a message's content has.
+const CONTENT: u32 = 24;
+
+/// The state of one connection: 16 bytes, 12 more than a raw one needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct WebSocketState {
     /// Bytes of the current message that have come.
@@ -24,6 +28,9 @@ pub(crate) struct WebSocketState {
     /// The beginning of a character.
     tail: [u8; 3],
     flags: u8,
+    /// The step of the opening that is awaited, in the highest byte, and how far the content of
+    /// the message has come.
+    progress: u32,
 }
 
 impl WebSocketState {
@@ -84,8 +91,28 @@ impl WebSocketState {
         self.left
     }
 
+    /// The step of the opening whose message is awaited; their number once it is done.
+    pub(super) fn step(self) -> usize {
+        (self.progress >> CONTENT) as usize
+    }
+
+    pub(super) fn set_step(&mut self, step: usize) {
+        self.progress = narrow32(step) << CONTENT | self.content();
+    }
+
+    /// How far the content of the message has come; zero before its first byte.
+    pub(super) fn content(self) -> u32 {
+        self.progress & ((1 << CONTENT) - 1)
+    }
+
+    pub(super) fn set_content(&mut self, content: u32) {
+        debug_assert!(content < 1 << CONTENT, "{content} has {CONTENT} bits");
+        self.progress = self.progress >> CONTENT << CONTENT | content;
+    }
+
     pub(super) fn begin_message(&mut self, is_text: bool) {
         self.seen = 0;
+        self.set_content(0);
         self.set(IN_MESSAGE, true);
         self.set(TEXT, is_text);
     }
@@ -163,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_state_is_small() {
-        assert_eq!(size_of::<WebSocketState>(), 12);
+        assert_eq!(size_of::<WebSocketState>(), 16);
     }
 
     proptest! {

@@ -5,6 +5,7 @@ use super::*;
 use Opcode::{Binary, Continuation, Text};
 use proptest::prelude::*;
 
+mod opening;
 mod violations;
 
 const ID: ConnectionId = ConnectionId { slot: 3, begun_ns: 77 };
@@ -14,7 +15,9 @@ fn settings(expect: Option<&str>, heartbeat: HeartbeatFrame) -> Settings {
         places: vec![("example.org:9001".to_owned(), "/chat?room=1".to_owned())],
         headers: Vec::new(),
         protocols: Vec::new(),
-        expect: expect.map(|text| text.as_bytes().to_vec()),
+        opening: Vec::new(),
+        is_binary: true,
+        expect: expect.map(Expect::from),
         heartbeat,
         max_message: 1_000,
         secrets: Secrets::default(),
@@ -63,7 +66,9 @@ fn hear(
             assert!((1..=end - from).contains(&received.used), "{received:?}");
             from += received.used;
             match received.event {
-                ConversationEvent::Opened => heard.opened = true,
+                ConversationEvent::HandshakeDone | ConversationEvent::Opened => {
+                    heard.opened = true;
+                }
                 ConversationEvent::Messages { messages, heartbeats } => {
                     heard.messages += messages;
                     heard.heartbeats += heartbeats;
@@ -203,7 +208,7 @@ fn only_the_right_frames_are_heartbeats() {
     write(&mut bytes, Opcode::Pong, None, b"q");
     write(&mut bytes, Opcode::Text, None, b"m");
     write(&mut bytes, Opcode::Text, None, b"n");
-    let reply = HeartbeatFrame::Reply { is_binary: true, payload: b"hello".to_vec() };
+    let reply = HeartbeatFrame::Reply { payload: b"hello".to_vec() };
     for (heartbeat, beats) in [
         (HeartbeatFrame::Messages, 2),
         (HeartbeatFrame::Pings, 1),

@@ -5,7 +5,7 @@
 
 /// A message to look for; Knuth, Morris and Pratt's search, so that no byte is read twice.
 #[derive(Debug)]
-pub(super) struct BytePattern {
+pub(crate) struct BytePattern {
     message: Vec<u8>,
     /// How many bytes still match after `i + 1` matched and the next does not.
     fallback: Vec<u16>,
@@ -13,7 +13,7 @@ pub(super) struct BytePattern {
 
 impl BytePattern {
     /// `message` has 1 to 65535 bytes.
-    pub(super) fn new(message: &[u8]) -> Self {
+    pub(crate) fn new(message: &[u8]) -> Self {
         let message = message.to_vec();
         let mut fallback = vec![0_u16; message.len()];
         let mut matched = 0_u16;
@@ -28,19 +28,29 @@ impl BytePattern {
     }
 
     /// Messages that end in `bytes`, which follow `matched` bytes of one; they do not overlap.
-    pub(super) fn count(&self, matched: &mut u16, bytes: &[u8]) -> u32 {
+    pub(crate) fn count(&self, matched: &mut u16, bytes: &[u8]) -> u32 {
         let mut found = 0;
         for byte in bytes {
-            while *matched > 0 && *byte != self.message[usize::from(*matched)] {
-                *matched = self.fallback[usize::from(*matched) - 1];
-            }
-            *matched += u16::from(*byte == self.message[usize::from(*matched)]);
+            *matched = self.after(*matched, *byte);
             if usize::from(*matched) == self.message.len() {
                 found += 1;
                 *matched = 0;
             }
         }
         found
+    }
+
+    /// How many bytes of the message end with this one, which follows `matched` of them, not all.
+    pub(super) fn after(&self, mut matched: u16, byte: u8) -> u16 {
+        while matched > 0 && byte != self.message[usize::from(matched)] {
+            matched = self.fallback[usize::from(matched) - 1];
+        }
+        matched + u16::from(byte == self.message[usize::from(matched)])
+    }
+
+    /// The message.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.message
     }
 }
 
