@@ -65,6 +65,17 @@ impl ExitStatus {
     }
 }
 
+impl ExitStatus {
+    /// Of what a signal ended before the run.
+    pub(super) const fn of_signal(signal: i32) -> Self {
+        match signal {
+            1 => Self::HungUp,
+            15 => Self::Terminated,
+            _ => Self::Interrupted,
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(status.code())

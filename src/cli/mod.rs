@@ -1,5 +1,6 @@
 //! Turns a command line into work and an exit status: reads files, wires, prints.
 
+mod calibrate;
 mod check;
 mod ci;
 mod compare;
@@ -12,6 +13,7 @@ mod explain;
 mod index;
 mod init;
 mod live_page;
+mod load;
 mod man;
 mod plan_file;
 mod preflight;

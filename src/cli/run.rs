@@ -5,7 +5,9 @@
     reason = "`${env.NAME}` of a plan is taken from the environment"
 )]
 
+use super::calibrate::calibrate;
 use super::ci::CiArgs;
+use super::load::make_load;
 use super::plan_file::{PlanFile, folder};
 use super::saving::Saving;
 use super::screen::Summary;
@@ -62,6 +64,10 @@ pub(super) struct RunArgs {
     /// Skip the trial connection to each target before the run.
     #[arg(long)]
     no_probe: bool,
+    /// Before the run, measure what load this machine can generate: each scenario for about two
+    /// seconds against a built-in server. The reports say how much of it the run used.
+    #[arg(long)]
+    calibrate: bool,
     /// Ignore `[search]`: run the plan once, at the level of its stages.
     #[arg(long)]
     pub(super) no_search: bool,
@@ -91,6 +97,7 @@ impl RunArgs {
             summary: Summary::Short,
             force,
             no_probe: false,
+            calibrate: false,
             no_search: true,
             repeat: None,
             versus: None,
@@ -166,6 +173,17 @@ fn execute(
     page: Option<&LivePage>,
 ) -> Result<Closed, ExitStatus> {
     let PreparedRun { exe, plan, limits, warnings } = prepared;
+    let mut own = None;
+    let mut signals = match signals {
+        None if args.calibrate => Some(own.insert(listen()?)),
+        signals => signals,
+    };
+    let calibration = match &mut signals {
+        Some(signals) if args.calibrate => {
+            calibrate(&plan, (&exe, &limits), signals, args.progress)?
+        }
+        _ => Vec::new(),
+    };
     let store = create_store(args, &plan)?;
     let targets = match find_targets(args, &plan, &exe) {
         Ok(targets) => targets,
@@ -181,6 +199,7 @@ fn execute(
         paths: manifest.network_paths(),
         files: used_files(&manifest),
         limits: limits.clone(),
+        calibration,
     };
     let mut subscribers = Subscribers::default().with(&mut observer).with(&mut saving);
     let spec = RunSpec {
@@ -266,21 +285,9 @@ fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
     RunOutcome { status, saved: Some(Box::new(saved)) }
 }
 
-/// Makes the load, which signals end.
-fn make_load(
-    spec: RunSpec,
-    signals: Option<&mut Signals>,
-    subscribers: &mut Subscribers<'_>,
-) -> Result<engine::Ended, String> {
-    let words = |error: &dyn std::error::Error| {
-        error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
-    };
-    let run =
-        async |asked| engine::run(spec, asked, subscribers).await.map_err(|error| words(&error));
-    match signals {
-        Some(signals) => signals.during(run),
-        None => Signals::listen().map_err(|error| words(&error))?.during(run),
-    }
+/// Signals for a calibration and the run behind it.
+fn listen() -> Result<Signals, ExitStatus> {
+    Signals::listen().map_err(|error| internal(&error.to_string()))
 }
 
 /// Warnings about the evidence, in words.

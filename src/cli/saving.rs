@@ -2,7 +2,7 @@
 
 use crate::engine::{Event, Resolved, Subscriber};
 use crate::machine::{MachineLimits, NetworkPath};
-use crate::record::Recording;
+use crate::record::{GeneratorCapability, Recording};
 use crate::store::{ResolvedTarget, Started, Store, UsedFile};
 use jiff::Timestamp;
 
@@ -14,6 +14,8 @@ pub(super) struct Saving {
     pub(super) paths: Vec<NetworkPath>,
     /// The files that requests are made of.
     pub(super) files: Vec<UsedFile>,
+    /// What load this machine can generate, where it was measured.
+    pub(super) calibration: Vec<GeneratorCapability>,
     /// This machine's limits before the run.
     pub(super) limits: MachineLimits,
 }
@@ -35,6 +37,7 @@ impl Saving {
             paths: self.paths.clone(),
             files: self.files.clone(),
             limits: Some(self.limits.clone()),
+            calibration: self.calibration.clone(),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed
 //! from a merged histogram.
 
+mod capability;
 mod cell;
 mod connection_end;
 mod cookie;
@@ -28,6 +29,7 @@ mod times;
 mod transitions;
 
 pub use crate::catalogue::{Counter, Gauge};
+pub use capability::GeneratorCapability;
 pub use cell::{Cell, CellKey, CheckTally};
 pub use connection_end::ConnectionEnd;
 pub use cookie::CookieLoss;

@@ -7,6 +7,7 @@
 //! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series`
 //! (grows with every second).
 
+mod calibration;
 mod causes;
 mod checks;
 pub mod ci;

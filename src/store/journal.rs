@@ -13,7 +13,7 @@ use super::baseline::Baseline;
 use super::tool::Tool;
 use crate::machine::{MachineLimits, NetworkPath};
 use crate::plan::{Overrides, Plan, Scenario};
-use crate::record::{Cell, CellKey, Entry};
+use crate::record::{Cell, CellKey, Entry, GeneratorCapability};
 use crate::units::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -148,6 +148,9 @@ pub struct Started {
     /// This machine's limits at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<MachineLimits>,
+    /// What load this machine can generate, where it was measured before the run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<GeneratorCapability>,
 }
 
 /// A file that requests of a scenario were made of.

@@ -74,7 +74,13 @@ fn every_plan_can_be_read() {
             seen += 1;
             std::fs::write(folder.path().join("plan.toml"), whole(&excerpt)).unwrap();
             let (passed, said) = planrun(&["check", "plan.toml"], folder.path());
-            assert!(passed, "{}:\n{excerpt}\n{said}", path.display());
+            // A baseline is looked for once all else has been read.
+            let lacks_baseline =
+                excerpt.contains("\nbaseline = ") || excerpt.starts_with("baseline = ");
+            let only = "is not a result folder of planrun: it does not exist";
+            let all_else =
+                lacks_baseline && said.contains(only) && said.matches("error:").count() == 1;
+            assert!(passed || all_else, "{}:\n{excerpt}\n{said}", path.display());
         }
     }
     assert!(seen >= 15, "{seen} plans");

@@ -8,6 +8,7 @@ pub(in crate::plan) mod generator;
 pub(in crate::plan) mod hold;
 pub(in crate::plan) mod http;
 pub(in crate::plan) mod monitor;
+pub(in crate::plan) mod null_target;
 pub(in crate::plan) mod plan;
 mod properties;
 pub(in crate::plan) mod protocol;

@@ -16,6 +16,7 @@ pub mod strip;
 
 pub use document::document;
 
+use super::calibration::CalibrationReport;
 use super::causes::causes;
 use super::foreign::visible;
 use super::text::{baseline, ending, rules, said, threshold_table};
@@ -121,6 +122,9 @@ fn health(run: &SavedRun) -> Markup {
                 ul {
                     @for text in warnings.iter().chain(&warned) { li { (visible(text)) } }
                 }
+            }
+            @if let Some(calibration) = CalibrationReport::new(run) {
+                p { "This run " (calibration.words()) ", by a calibration against the built-in server before it." }
             }
             details { summary { "Rules of validity" } (rules::table(run).html()) }
             @if !counters.is_empty() {

@@ -15,6 +15,7 @@ mod survival;
 use super::notes::notes;
 use super::section::end_of;
 use crate::record::StopReason;
+use crate::report::calibration::CalibrationReport;
 use crate::schedule::Digests;
 use crate::store::SavedRun;
 use crate::store::{Bulk, MissingFacts, ResolvedTarget, Tool, UsedFile, options};
@@ -121,6 +122,9 @@ struct ReportDocument<'a> {
     #[serde(skip_serializing_if = "<[UsedFile]>::is_empty")]
     files: &'a [UsedFile],
     scenarios: Vec<ScenarioReport<'a>>,
+    /// What this machine can generate, where `--calibrate` measured it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration: Option<CalibrationReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
     workers_lost: Vec<LostWorkerReport<'a>>,
@@ -253,6 +257,7 @@ impl<'a> ReportDocument<'a> {
             scenarios: (0..run.plan.scenarios.len())
                 .map(|at| ScenarioReport::new(run, at))
                 .collect(),
+            calibration: CalibrationReport::new(run),
             cost: CostReport::of_run(run),
             workers_lost: run
                 .recording

@@ -16,6 +16,7 @@ mod survival;
 pub(in crate::report) mod times;
 
 use super::WrittenReports;
+use super::calibration::CalibrationReport;
 use super::damage::lacks;
 use super::foreign::visible;
 use super::notes::notes;
@@ -91,6 +92,9 @@ fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     facts.extend(baseline(run));
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
     paragraph(out, "  ", &listed(&facts), QUIET)?;
+    if let Some(calibration) = CalibrationReport::new(run) {
+        paragraph(out, "  ", &calibration.words(), QUIET)?;
+    }
     notes(run).iter().try_for_each(|note| paragraph(out, "  ", note, DOUBT))
 }
 

@@ -87,6 +87,7 @@ pub(super) fn started() -> Started {
             },
             NetworkPath { route: "127.0.0.1 -> 127.0.0.1:8080".into(), both_ends_here: true },
         ],
+        calibration: Vec::new(),
         limits: Some(MachineLimits { somaxconn: Some(128), ..MachineLimits::default() }),
     }
 }

@@ -70,6 +70,7 @@ impl Small {
         };
         let mut store = Store::create(out.path(), &run, Box::new(RowSeries::new(&plan))).unwrap();
         store.started(Started {
+            calibration: Vec::new(),
             at: NOW.parse().unwrap(),
             targets: Vec::new(),
             workers: vec![1],

@@ -2,6 +2,7 @@
 //! journals, full disks.
 
 mod baseline;
+mod calibrated;
 mod canned;
 mod ci;
 mod command;

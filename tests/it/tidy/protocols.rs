@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 /// Where protocols are told apart: in what plans say of them, in the catalogue, and where a worker
 /// picks its loop. Everything else asks what a protocol has.
-const TELL_PROTOCOLS_APART: [(&str, &str); 10] = [
+const TELL_PROTOCOLS_APART: [(&str, &str); 11] = [
     ("src/catalogue/", "a row for each"),
+    ("src/plan/elements/null_target.rs", "writes a plan"),
     ("src/plan/elements/protocol.rs", "what their keys mean"),
     ("src/plan/elements/target/builtin.rs", "which servers speak what"),
     ("src/plan/elements/target/faults.rs", "which servers have which faults"),
