@@ -85,11 +85,12 @@ fn measure(
         servers: targets.server_pids(),
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         warnings: Vec::new(),
+        hosts: None,
     };
     let ended = make_load(spec, Some(signals), &mut Subscribers::default());
     // What a server complains of shows in the figures.
     let _ = targets.stop();
-    let recording = ended.map_err(|why| failed(&why))?.recording;
+    let recording = ended.map_err(|(why, _)| failed(&why))?.recording;
     if let Some((StopReason::Interrupted { signal }, _)) = recording.stopped {
         return Err(ExitStatus::of_signal(signal));
     }

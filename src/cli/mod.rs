@@ -1,5 +1,6 @@
 //! Turns a command line into work and an exit status: reads files, wires, prints.
 
+mod agent;
 mod calibrate;
 mod check;
 mod ci;
@@ -10,6 +11,7 @@ mod doctor;
 mod elsewhere;
 mod exit;
 mod explain;
+mod hosts;
 mod index;
 mod init;
 mod live_page;
@@ -57,7 +59,7 @@ struct Cli {
 enum Command {
     /// Run a plan, as `planrun PLAN.toml` does.
     #[command(hide = true)]
-    Run(run::RunArgs),
+    Run(Box<run::RunArgs>),
     /// Check plans without sending anything: print every error, the schedule and the requirements.
     Check(check::CheckArgs),
     /// Send one pass of each scenario and show it: every request and response, what was extracted,
@@ -66,6 +68,8 @@ enum Command {
     /// Compare this machine's limits with what a plan needs, and print the command that fixes each
     /// shortfall.
     Doctor(doctor::DoctorArgs),
+    /// Make one host's part of a run on several hosts.
+    Agent(agent::AgentArgs),
     /// Start a built-in server on its own.
     #[command(subcommand)]
     Serve(serve::ServeCommand),
@@ -132,6 +136,7 @@ const SUBCOMMANDS: &[&str] = &[
     "check",
     "try",
     "doctor",
+    "agent",
     "serve",
     "report",
     "verify",
@@ -205,6 +210,7 @@ pub fn main() -> ExitCode {
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Try(args)) => try_plan::try_plan(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
+        Some(Command::Agent(args)) => agent::agent(&args),
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Verify(args)) => verify::verify(&args),

@@ -53,7 +53,7 @@ pub(super) fn check(
     if !unfit.is_empty() && !force {
         let mut out = anstream::stderr();
         for row in &unfit {
-            diagnostic::print_error(&words(row), None);
+            diagnostic::print_error(&row.words(), None);
             for line in &row.fixes {
                 // A closed standard error is no failure.
                 let _ = writeln!(out, "  fix: {line}");
@@ -66,10 +66,5 @@ pub(super) fn check(
     let worth_saying = rows
         .iter()
         .filter(|row| matches!(row.status, RequirementStatus::Warn | RequirementStatus::Fail));
-    Ok(worth_saying.map(words).collect())
-}
-
-fn words(row: &Requirement) -> String {
-    let note = row.note.as_deref().map_or_else(String::new, |note| format!(" ({note})"));
-    format!("{}: needed {}, have {}{note}", row.resource.name(), row.needed, row.have)
+    Ok(worth_saying.map(Requirement::words).collect())
 }

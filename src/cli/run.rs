@@ -7,7 +7,8 @@
 
 use super::calibrate::calibrate;
 use super::ci::CiArgs;
-use super::load::make_load;
+use super::hosts::{HostArgs, PreparedHosts};
+use super::load::{internal, make_load};
 use super::plan_file::{PlanFile, folder};
 use super::saving::Saving;
 use super::screen::Summary;
@@ -42,6 +43,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) overrides: OverrideArgs,
     #[command(flatten)]
+    pub(super) hosts: HostArgs,
+    #[command(flatten)]
     pub(super) ci: CiArgs,
     /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
@@ -66,7 +69,7 @@ pub(super) struct RunArgs {
     no_probe: bool,
     /// Before the run, measure what load this machine can generate: each scenario for about two
     /// seconds against a built-in server. The reports say how much of it the run used.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "hosts")]
     calibrate: bool,
     /// Ignore `[search]`: run the plan once, at the level of its stages.
     #[arg(long)]
@@ -91,6 +94,7 @@ impl RunArgs {
             path: None,
             out,
             overrides: OverrideArgs::default(),
+            hosts: HostArgs::default(),
             ci: CiArgs::default(),
             progress,
             dashboard: None,
@@ -127,6 +131,8 @@ struct PreparedRun {
     limits: MachineLimits,
     /// Warnings, in words.
     warnings: Vec<String>,
+    /// The hosts that make the load; `None`: this machine does.
+    hosts: Option<PreparedHosts>,
 }
 
 /// One run; its summary goes to `summary`. `signals`: the caller's, which end the run; without them
@@ -150,11 +156,18 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
         plan.targets.iter_mut().for_each(|target| target.probe = false);
     }
     let exe = std::env::current_exe().map_err(|error| {
-        internal(&format!("cannot find this program to start workers of it: {error}"))
+        let message = format!("cannot find this program to start workers of it: {error}");
+        diagnostic::print_error(&message, None);
+        ExitStatus::Internal
     })?;
     let limits = MachineLimits::read();
-    let probes = Probes::take(plan, &limits).with_files(plan, engine::file_memory(plan, files));
-    let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
+    let hosts = args.hosts.prepare(&exe, plan)?;
+    let mut warnings = Vec::new();
+    // Hosts check themselves.
+    if hosts.is_none() {
+        let probes = Probes::take(plan, &limits).with_files(plan, engine::file_memory(plan, files));
+        warnings = preflight::check(plan, &limits, &probes, args.force)?;
+    }
     warnings.extend(preflight::baseline(other_machine, args.force)?);
     if !args.no_probe {
         warnings.extend(preflight::monitors(plan, args.force)?);
@@ -162,7 +175,7 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
     warnings.extend(insecure(plan));
     warnings.extend(engine::row_outlooks(plan, files).iter().filter_map(RowOutlook::words));
     warnings.extend(sparse(plan).iter().map(|one| one.words(plan)));
-    Ok(PreparedRun { exe, plan: plan_file, limits, warnings })
+    Ok(PreparedRun { exe, plan: plan_file, limits, warnings, hosts })
 }
 
 /// Resolves the targets, makes the load, saves what happened.
@@ -172,7 +185,7 @@ fn execute(
     signals: Option<&mut Signals>,
     page: Option<&LivePage>,
 ) -> Result<Closed, ExitStatus> {
-    let PreparedRun { exe, plan, limits, warnings } = prepared;
+    let PreparedRun { exe, plan, limits, warnings, hosts } = prepared;
     let mut own = None;
     let mut signals = match signals {
         None if args.calibrate => Some(own.insert(listen()?)),
@@ -192,7 +205,12 @@ fn execute(
             return Err(status);
         }
     };
+    let (source, overrides) = (plan.source.clone(), plan.overrides.clone());
     let manifest = Manifest::resolve(plan.plan, plan.files, &targets, &limits);
+    let hosts = hosts.map(|hosts| {
+        let fit = (!args.no_probe, args.force);
+        (hosts.spec((&source, &overrides), &manifest, fit), hosts)
+    });
     let mut observer = observer(&manifest.plan, args.progress, &store).with_page(page);
     let mut saving = Saving {
         store,
@@ -208,8 +226,10 @@ fn execute(
         servers: targets.server_pids(),
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         warnings,
+        hosts: hosts.as_ref().map(|(spec, _)| spec.clone()),
     };
     let ended = make_load(spec, signals, &mut subscribers);
+    drop(hosts);
     let limits = Some(MachineLimits::read());
     let (servers, problems) = targets.stop();
     let result = ended.map(|ended| {
@@ -220,26 +240,32 @@ fn execute(
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
     let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
     // Renderers may be slow; the results are saved by then.
-    let closed =
-        result.and_then(|()| saving.store.finish(finished).map_err(|error| error.to_string()));
+    let closed = match result {
+        Ok(()) => saving.store.finish(finished).map_err(|error| internal(&error.to_string())),
+        Err((message, ExitStatus::NotFit)) => {
+            saving.store.discard();
+            Err((message, ExitStatus::NotFit))
+        }
+        Err(why) => Err(why),
+    };
     observer.finish();
     for problem in &problems {
         diagnostic::print_error(&problem.to_string(), None);
     }
-    closed.map_err(|why| internal(&why))
-}
-
-/// Says what went wrong where the fault is neither the plan's nor the target's.
-fn internal(message: &str) -> ExitStatus {
-    diagnostic::print_error(message, None);
-    ExitStatus::Internal
+    closed.map_err(|(message, status)| {
+        let help = (status == ExitStatus::NotFit).then_some("nothing was sent");
+        diagnostic::print_error(&message, help);
+        status
+    })
 }
 
 /// Resolves and probes the targets, and starts the built-in servers.
 fn find_targets(args: &RunArgs, file: &PlanFile, exe: &Path) -> Result<Targets, ExitStatus> {
     let connections = connections_per_target(&file.plan);
     let files = (folder(&file.source), &file.pem);
-    Targets::prepare(&file.plan, files, exe, &connections, args.force).map_err(|error| {
+    // Hosts that make the load try the targets themselves.
+    let force = args.force || args.hosts.hosts.is_some();
+    Targets::prepare(&file.plan, files, exe, &connections, force).map_err(|error| {
         diagnostic::print_error(&error.to_string(), Some(&error.help()));
         ExitStatus::NotFit
     })
@@ -287,7 +313,10 @@ fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
 
 /// Signals for a calibration and the run behind it.
 fn listen() -> Result<Signals, ExitStatus> {
-    Signals::listen().map_err(|error| internal(&error.to_string()))
+    Signals::listen().map_err(|error| {
+        diagnostic::print_error(&error.to_string(), None);
+        ExitStatus::Internal
+    })
 }
 
 /// Warnings about the evidence, in words.

@@ -38,6 +38,7 @@ impl Saving {
             files: self.files.clone(),
             limits: Some(self.limits.clone()),
             calibration: self.calibration.clone(),
+            hosts: Vec::new(),
         }
     }
 }
@@ -45,8 +46,9 @@ impl Saving {
 impl Subscriber for Saving {
     fn notify(&mut self, event: &Event, _: &Recording) {
         match event {
-            Event::Started { targets, workers, warnings } => {
-                self.store.started(self.started(targets, workers, warnings));
+            Event::Started { targets, workers, warnings, hosts } => {
+                let started = self.started(targets, workers, warnings);
+                self.store.started(Started { hosts: hosts.clone(), ..started });
             }
             Event::Recorded(entry) => self.store.add(entry),
             // All else follows from these.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** an event is cheap to clone: the facts of a second are shared, not copied.
 
+use crate::machine::RunHost;
 use crate::record::{Cause, Diagnosis, Entry, Recording, StopReason};
 use crate::units::Address;
 use crate::verdict::{Finding, Health, Judgement};
@@ -20,6 +21,9 @@ pub enum Event {
         workers: Vec<u32>,
         /// Warnings of the preflight, in words.
         warnings: Vec<String>,
+        /// The hosts that make the load; empty where this machine does.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        hosts: Vec<RunHost>,
     },
     /// A fact that is saved.
     Recorded(Arc<Entry>),

@@ -3,17 +3,21 @@
 //!
 //! **Invariant:** the only clock of the run is read here.
 
+mod agent;
+mod aggregator;
 mod channel;
 mod clock;
 mod coordinator;
 mod event;
 mod files;
 mod hold;
+mod host_sampler;
 mod http;
 mod load;
 mod manifest;
 mod monitors;
 mod narrator;
+mod probe;
 mod process_stats;
 mod rows;
 mod targets;
@@ -21,9 +25,11 @@ mod trial;
 mod worker;
 mod worker_process;
 
-pub use channel::{Link, wire};
+pub use agent::{AgentError, AgentSpec, attend};
+pub use channel::host_wire::HostManifest;
+pub use channel::{BrokerError, Link, wire};
 pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
-pub use coordinator::{Ended, EngineError, RunSpec, run};
+pub use coordinator::{Ended, EngineError, HostsSpec, Launch, RunSpec, run};
 pub use event::{Event, Resolved, ServerSide, Subscriber, Subscribers};
 pub use files::{FileDigest, FileProblem, file_digests, file_memory, read_files, recheck_files};
 pub use load::Load;

@@ -6,19 +6,16 @@
 #![expect(clippy::disallowed_methods, reason = "resolving names is timed, once, before the run")]
 
 use super::event::{Resolved, ServerSide};
+use super::probe::probe;
 use crate::plan::{Endpoint, HostPort, HttpUrl, HttpVersion, Plan, Protocol, Site, Target, Tls};
 use crate::serve::{Running, ServeError};
 use crate::units::{Address, narrow};
 use crate::workload::http::ALPN;
-use crate::workload::socket;
 use crate::workload::tls::{Client, Credentials, Peers, PemFiles, TlsError, Trust, server_name};
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// How long a target may take to accept the probe.
-const PROBE_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long built-in servers may take to end and print what they counted.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
@@ -268,13 +265,20 @@ enum Probing {
     Off,
 }
 
-/// Opens a connection and closes it again.
-fn probe(address: &Address) -> io::Result<()> {
-    match address {
-        Address::Tcp(address) => TcpStream::connect_timeout(address, PROBE_WITHIN).map(drop),
-        // Somebody listens, even where others came first.
-        Address::Unix(path) => socket::connect_unix(&socket::unix()?, path).map(|_| ()),
+/// Tries each address of each target, by its name, from this machine.
+///
+/// # Errors
+/// At the first that does not accept a connection.
+pub(super) fn try_addresses(targets: &[(String, Vec<Address>)]) -> Result<(), TargetError> {
+    let all = targets.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one)));
+    for (target, address) in all {
+        probe(address).map_err(|source| TargetError::Probe {
+            target: target.clone(),
+            address: address.clone(),
+            source,
+        })?;
     }
+    Ok(())
 }
 
 /// The addresses of one target, and the host of each. Of a name's addresses only those count that

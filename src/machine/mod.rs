@@ -12,11 +12,13 @@ mod destinations;
 mod diagnosis;
 mod environment;
 mod figures;
+mod host_share;
 mod host_stats;
 mod limits;
 mod preflight;
 mod probe;
 mod requirements;
+mod run_host;
 mod scenario_sources;
 mod sources;
 mod typical;
@@ -29,6 +31,7 @@ pub use counters::{Counters, Deltas};
 pub use diagnosis::{Evidence, NetworkPath, diagnose, diagnose_scenario};
 pub use environment::{Environment, Program};
 pub use figures::{bytes, grouped};
+pub use host_share::part_of_plan;
 pub use host_stats::{CumulativeHostStats, clock_source};
 pub use limits::{
     CgroupMemory, Conntrack, HostRoot, MachineLimits, Ports, SocketCost, SocketSlabs,
@@ -39,6 +42,7 @@ pub use preflight::{
 };
 pub use probe::{Probes, conntrack_live, is_here};
 pub use requirements::{FileMemory, Opening, Requirements, ScenarioRequirements};
+pub use run_host::RunHost;
 pub use scenario_sources::{connections_per_target, sources_of_scenarios};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};

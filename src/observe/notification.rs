@@ -166,9 +166,11 @@ fn recorded(state: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notifica
             *at_ns = *when;
             Some(Notification::Stopped(reason.clone()))
         }
-        Entry::Baseline(_) | Entry::Second(_) | Entry::Diagnosed { .. } | Entry::Monitored(_) => {
-            None
-        }
+        Entry::Baseline(_)
+        | Entry::StartSkew { .. }
+        | Entry::Second(_)
+        | Entry::Diagnosed { .. }
+        | Entry::Monitored(_) => None,
     }
 }
 

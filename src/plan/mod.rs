@@ -29,7 +29,9 @@ mod tree;
 pub use crate::catalogue::{CountMetric, Metric, Phase, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use elements::baseline::BaselineFolder;
 pub use elements::compare::{CompareSettings, DEFAULT_RUNS, MOST_RUNS};
-pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, SourceUse};
+pub use elements::generator::{
+    Generator, OnHostLoss, OnInvalid, OnWorkerLoss, SourceRange, SourceUse,
+};
 pub use elements::hold::churn::Churn;
 pub use elements::hold::close::Close;
 pub use elements::hold::event::DisconnectEvent;

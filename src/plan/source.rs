@@ -23,6 +23,6 @@ pub struct Overrides {
     /// `--only SCENARIO`.
     pub only: Vec<String>,
     /// `--baseline DIR`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub baseline: Option<String>,
 }

@@ -1,9 +1,9 @@
 //! Turns withheld resources, and their effect on workers, into figures of a period that rules can
 //! be held against.
 
-use super::WorkerFacts;
+use super::{HostId, WorkerFacts};
 use serde::{Deserialize, Serialize};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Shares of processor time are averaged over this many seconds: fewer would show the kernel's
 /// ticks than of the load.
@@ -76,8 +76,6 @@ impl HostDelta {
 pub struct GeneratorLoad {
     /// Whole seconds of the phase.
     pub seconds: u32,
-    /// The machine.
-    pub delta: Option<HostDelta>,
     /// The longest stall of any worker; absent where it was not measured.
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
@@ -89,19 +87,42 @@ pub struct GeneratorLoad {
     pub busy_permille: Option<u32>,
     /// The five seconds in which any worker waited most for a processor, in thousandths.
     pub waiting_permille: Option<u32>,
-    /// The largest share that a hypervisor gave to others in five seconds.
+    /// The largest share of a host that a hypervisor gave to others in five seconds.
     pub steal_worst: Option<f64>,
     /// The largest part of the processors that all processes of the run used in five seconds.
     pub run_worst: Option<f64>,
+    hosts: BTreeMap<HostId, HostLoad>,
+}
+
+/// What one host withheld in a phase.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct HostLoad {
+    all: HostDelta,
     recent: VecDeque<HostDelta>,
 }
 
+impl HostLoad {
+    /// Adds the next second; the share of steal of the last five.
+    fn add(&mut self, delta: &HostDelta) -> Option<f64> {
+        self.all.merge(delta);
+        self.recent.push_back(*delta);
+        if self.recent.len() > WINDOW_SECONDS as usize {
+            self.recent.pop_front();
+        }
+        let mut window = HostDelta::default();
+        self.recent.iter().for_each(|one| window.merge(one));
+        let full = self.recent.len() == WINDOW_SECONDS as usize;
+        window.steal_share().filter(|_| full)
+    }
+}
+
 impl GeneratorLoad {
-    /// Adds the next second that lies wholly in the phase.
-    pub(super) fn add(
+    /// Adds the next second that lies wholly in the phase. `hosts`: what each of the machines that
+    /// make the load withheld.
+    pub(super) fn add<'a>(
         &mut self,
         (workers, at_work): (&WorkerFacts, u32),
-        delta: Option<&HostDelta>,
+        hosts: impl Iterator<Item = (HostId, &'a HostDelta)>,
     ) {
         self.seconds += 1;
         self.worker_seconds += u64::from(at_work);
@@ -112,18 +133,17 @@ impl GeneratorLoad {
             self.busy_permille = self.busy_permille.max(workers.busy_permille);
             self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);
         }
-        let Some(delta) = delta else { return };
-        self.delta.get_or_insert_default().merge(delta);
-        self.recent.push_back(*delta);
-        if self.recent.len() > WINDOW_SECONDS as usize {
-            self.recent.pop_front();
-        }
-        if self.recent.len() == WINDOW_SECONDS as usize {
-            let mut window = HostDelta::default();
-            self.recent.iter().for_each(|one| window.merge(one));
-            let worst = [self.steal_worst, window.steal_share()].into_iter().flatten();
+        for (host, delta) in hosts {
+            let share = self.hosts.entry(host).or_default().add(delta);
+            let worst = [self.steal_worst, share].into_iter().flatten();
             self.steal_worst = worst.reduce(f64::max);
         }
+    }
+
+    /// The part of a host's processor time that went to others, of the host with the largest;
+    /// absent where none was counted.
+    pub fn steal_share(&self) -> Option<f64> {
+        self.hosts.values().filter_map(|host| host.all.steal_share()).reduce(f64::max)
     }
 
     /// Notes what part of the processors all processes of the run used in the five seconds up to
@@ -189,17 +209,34 @@ mod tests {
         HostDelta { elapsed_ns, cpu_ns, steal_ns: steal_ms * 1_000_000, ..HostDelta::default() }
     }
 
+    /// This machine alone.
+    fn here(delta: &HostDelta) -> impl Iterator<Item = (HostId, &HostDelta)> {
+        std::iter::once((HostId::COORDINATOR, delta))
+    }
+
+    #[test]
+    fn the_worst_host_counts_and_not_their_mean() {
+        let mut load = GeneratorLoad::default();
+        for _ in 0..5 {
+            let (quiet, loud) = (delta(0), delta(500));
+            let hosts = [(HostId::numbered(1), &quiet), (HostId::numbered(2), &loud)];
+            load.add((&WorkerFacts::default(), 2), hosts.into_iter());
+        }
+        assert_eq!((load.steal_share(), load.steal_worst), (Some(0.25), Some(0.25)));
+    }
+
     #[test]
     fn a_burst_of_steal_is_seen_in_its_five_seconds() {
         let mut load = GeneratorLoad::default();
         for second in 0..10 {
             let steal = if (3..5).contains(&second) { 500 } else { 0 };
-            load.add((&WorkerFacts::default(), 1), Some(&delta(steal)));
+            let delta = delta(steal);
+            load.add((&WorkerFacts::default(), 1), here(&delta));
             let windows = load.steal_worst.is_some();
             assert_eq!(windows, second >= 4);
         }
         assert_eq!(load.steal_worst, Some(0.1));
-        assert_eq!(load.delta.and_then(|all| all.steal_share()), Some(0.05));
+        assert_eq!(load.steal_share(), Some(0.05));
     }
 
     #[test]
@@ -207,9 +244,13 @@ mod tests {
         let mut load = GeneratorLoad::default();
         assert_eq!(load.stalled_share(), None);
         let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
-        (0..4).for_each(|_| load.add((&busy, 1), None));
-        assert_eq!((load.busy_permille, load.delta), (None, None), "five seconds are not over");
-        load.add((&busy, 1), None);
+        (0..4).for_each(|_| load.add((&busy, 1), std::iter::empty()));
+        assert_eq!(
+            (load.busy_permille, load.steal_share()),
+            (None, None),
+            "five seconds are not over"
+        );
+        load.add((&busy, 1), std::iter::empty());
         assert_eq!(load.busy_permille, Some(990));
     }
 
@@ -219,7 +260,7 @@ mod tests {
             serde_json::from_str(r#"{"cpu_ns":1,"rss_bytes":2,"lag_max_ns":3}"#).expect("facts");
         assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
         let mut load = GeneratorLoad::default();
-        load.add((&facts, 1), None);
+        load.add((&facts, 1), std::iter::empty());
         assert_eq!((load.stall_max_ns, load.stalled_share()), (None, None));
     }
 
@@ -231,7 +272,7 @@ mod tests {
             let stall_max_ns = Some(stalled_ns);
             all.merge(&WorkerFacts { stall_max_ns, stalled_ns, ..WorkerFacts::default() });
         }
-        load.add((&all, 3), None);
+        load.add((&all, 3), std::iter::empty());
         assert_eq!((load.stall_max_ns, load.stalled_share()), (Some(300_000_000), Some(0.1)));
     }
 

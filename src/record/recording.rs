@@ -44,6 +44,11 @@ pub enum Entry {
         /// The most frequent root cause first.
         diagnoses: Vec<Diagnosis>,
     },
+    /// Several hosts made the load: by how much their starts may be apart.
+    StartSkew {
+        /// At most, in nanoseconds.
+        bound_ns: u64,
+    },
     /// A monitor was read.
     Monitored(MonitorReading),
     /// The run ended.
@@ -115,11 +120,16 @@ pub struct Recording {
     pub kernel: BTreeMap<String, i64>,
     /// The resources that the host withheld over the whole run; absent if not measured.
     pub host_delta: Option<HostDelta>,
+    /// What each host withheld over the whole run.
+    pub host_deltas: BTreeMap<HostId, HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
     cpu: CpuUtilisation,
+    far_cpu: BTreeMap<HostId, CpuUtilisation>,
     /// The readings of monitors, by index into `Plan::monitors`.
     pub monitors: BTreeMap<u16, MonitorRecording>,
+    /// By how much the starts of hosts may be apart; `None`: one machine made the load.
+    pub start_skew_ns: Option<u64>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost_workers: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it is in progress, and if it was killed.
@@ -175,19 +185,19 @@ impl ScenarioRecording {
         &mut self,
         second: u32,
         workers: (&WorkerFacts, u32),
-        (host, cpu): (Option<&HostSample>, Option<f64>),
+        (hosts, cpu): (&[&HostSample], Option<f64>),
     ) {
         let first_ns = u64::from(second) * SECOND_NS;
         let (begun, ended) = (self.phase_at(first_ns), self.phase_at(first_ns + 999_999_999));
-        let delta = host.and_then(|sample| sample.delta.as_ref());
+        let deltas = || hosts.iter().filter_map(|one| Some((one.host, one.delta.as_ref()?)));
         if let Some(key) = begun.filter(|_| begun == ended) {
             let load = self.generator_load.entry(key).or_default();
-            load.add(workers, delta);
+            load.add(workers, deltas());
             if let Some(share) = cpu {
                 load.add_cpu_utilisation(share);
             }
         }
-        let throttled = delta.and_then(|delta| delta.throttled_periods).unwrap_or(0);
+        let throttled = deltas().filter_map(|(_, delta)| delta.throttled_periods).sum::<u64>();
         if let Some(key) = begun.or(ended).filter(|_| throttled > 0) {
             *self.throttled.entry(key).or_default() += throttled;
         }
@@ -230,6 +240,7 @@ impl Recording {
                     scenario.diagnoses.clone_from(diagnoses);
                 }
             }
+            Entry::StartSkew { bound_ns } => self.start_skew_ns = Some(*bound_ns),
             Entry::Monitored(reading) => self.add_reading(reading),
             Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
         }
@@ -249,8 +260,17 @@ impl Recording {
     }
 
     /// The share of the host's processors that all processes of the run used recently.
-    fn recent_cpu(&mut self, second: &Second) -> Option<f64> {
-        let host = second.host(HostId::COORDINATOR).filter(|host| host.processors > 0)?;
+    /// Of several hosts: of the one whose processors they used most.
+    fn recent_cpu(&mut self, second: &Second, hosts: &[&HostSample]) -> Option<f64> {
+        let far = hosts.iter().filter(|sample| !sample.host.is_coordinator());
+        let shares = far.filter_map(|sample| {
+            let cpu = self.far_cpu.entry(sample.host).or_default();
+            cpu.add(sample.at_ns, sample.own_cpu_ns, sample.processors.max(1))
+        });
+        if let Some(worst) = shares.reduce(f64::max) {
+            return Some(worst);
+        }
+        let host = hosts.first().filter(|one| one.host.is_coordinator() && one.processors > 0)?;
         let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
             let new = second.scenarios.get(&index).filter(|facts| facts.reporting > 0);
             new.map_or(known.workers.cpu_ns, |facts| facts.workers.cpu_ns)
@@ -265,9 +285,15 @@ impl Recording {
             add_changes(&mut self.kernel, &sample.counters);
             if let Some(delta) = &sample.delta {
                 self.host_delta.get_or_insert_default().merge(delta);
+                self.host_deltas.entry(sample.host).or_default().merge(delta);
             }
         }
-        let sample = second.host(HostId::COORDINATOR);
+        // Where other hosts make the load, what the coordinator's machine does says nothing of it.
+        let far: Vec<&HostSample> =
+            second.hosts.iter().filter(|sample| !sample.host.is_coordinator()).collect();
+        let is_far = self.start_skew_ns.is_some();
+        let sample = second.host(HostId::COORDINATOR).filter(|_| !is_far);
+        let hosts = if is_far { far } else { sample.into_iter().collect() };
         if let Some(sample) = sample {
             let (mut open, mut workers) = (0, WorkerFacts::default());
             for facts in second.scenarios.values() {
@@ -276,7 +302,7 @@ impl Recording {
             }
             update_peak(&mut self.peak, open, sample, workers);
         }
-        let cpu = self.recent_cpu(second);
+        let cpu = self.recent_cpu(second, &hosts);
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
             for (key, cell) in &facts.cells {
@@ -291,7 +317,7 @@ impl Recording {
             // A worker that has not reported a second may have stalled in it.
             let workers = facts.reporting.max(facts.at_work);
             if workers > 0 {
-                scenario.add_load(second.second, (&facts.workers, workers), (sample, cpu));
+                scenario.add_load(second.second, (&facts.workers, workers), (&hosts, cpu));
             }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
@@ -318,9 +344,11 @@ impl Recording {
                             .or_insert_with(|| (reading.clone(), HostReading::default()));
                         samples.1 = reading;
                     }
-                    // A second in which the scenario ended is its last phase's.
-                    let first_ns = u64::from(second.second) * SECOND_NS;
-                    if let Some(key) = key.or_else(|| scenario.phase_at(first_ns)) {
+                }
+                // A second in which the scenario ended is its last phase's.
+                let first_ns = u64::from(second.second) * SECOND_NS;
+                if let Some(key) = key.or_else(|| scenario.phase_at(first_ns)) {
+                    for sample in &hosts {
                         add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
                     }
                 }

@@ -11,7 +11,7 @@ use super::Error;
 use super::archive::ArchiveSource;
 use super::baseline::Baseline;
 use super::tool::Tool;
-use crate::machine::{MachineLimits, NetworkPath};
+use crate::machine::{MachineLimits, NetworkPath, RunHost};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::{Cell, CellKey, Entry, GeneratorCapability};
 use crate::units::Address;
@@ -148,9 +148,12 @@ pub struct Started {
     /// This machine's limits at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<MachineLimits>,
-    /// What load this machine can generate, where it was measured before the run.
+    /// The load that this machine can generate, if it was measured before the run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibration: Vec<GeneratorCapability>,
+    /// The hosts that make the load; empty if the coordinator's machine does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<RunHost>,
 }
 
 /// A file that requests of a scenario were made of.

@@ -108,7 +108,9 @@ impl Health {
 
 /// Every rule that measures something, held against the facts so far.
 pub(super) fn of(facts: &RunFacts<'_>) -> Vec<Health> {
-    let measured = rules::ALL.iter().filter_map(|rule| Some((*rule, rule.measure?)));
+    let hosts = facts.recording.start_skew_ns.is_some();
+    let of_run = rules::ALL.iter().filter(|rule| hosts || !rule.of_hosts);
+    let measured = of_run.filter_map(|rule| Some((*rule, rule.measure?)));
     let health = measured.map(|(rule, measure)| {
         let limits = rule.limits(facts.plan);
         Health::worst(rule, limits, &measure(facts, limits))

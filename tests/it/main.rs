@@ -6,6 +6,7 @@
 mod formats;
 mod going;
 mod hostile;
+mod hosts;
 mod live_page;
 mod lost;
 mod machine;

@@ -199,7 +199,7 @@ pub(crate) fn run_broken(plan: &str) -> Outcome {
 
 impl Outcome {
     /// Whether the only thing wrong is that the machine was too busy.
-    fn was_late(&self) -> bool {
+    pub(crate) fn was_late(&self) -> bool {
         let rules = self.rules();
         !rules.is_empty() && rules.iter().all(|rule| BUSY.contains(&rule.as_str()))
     }

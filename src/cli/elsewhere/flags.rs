@@ -75,7 +75,7 @@ pub(super) const FLAGS: &[(&[&str], Flag)] = &[
     ),
     (&["--latency", "-L", "--histogram"], Flag::Other("every run prints percentiles")),
     (
-        &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f", "--run"],
+        &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f"],
         Flag::Other(
             "leave it out; `--progress none` prints nothing during the run, `NO_COLOR=1` no colours",
         ),

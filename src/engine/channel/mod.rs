@@ -1,17 +1,25 @@
 //! Carries messages between the coordinator and one worker.
 //!
-//! The coordinator knows workers by [`Channel`] alone; [`Pipe`] is a process of this machine. The
-//! worker's end is [`Link`], which its loop polls with its sockets.
+//! The coordinator knows workers by [`Channel`] alone; [`Pipe`] is a process of this machine,
+//! [`FarWorker`] one of another host, whose agent passes on what its pipe carries. The worker's end
+//! is [`Link`], which its loop polls with its sockets.
 
+pub(super) mod broker;
+mod far;
+pub(super) mod host_wire;
 mod link;
 mod pipe;
 pub mod wire;
 
+pub use broker::BrokerError;
+pub(super) use far::{FarWorker, HostLink};
 pub use link::Link;
 pub(super) use pipe::Pipe;
 
 use super::clock::ClockOffset;
+use crate::record::{CellKey, Counters, HostSample};
 use bytes::Bytes;
+use host_wire::HostSecond;
 use std::pin::Pin;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -23,6 +31,26 @@ pub(super) enum WorkerEvent {
     /// The worker sent a message.
     Message(FromWorker),
     /// Nothing more will come, and why.
+    Gone(String),
+    /// The host of this worker, its first one, sent a message.
+    Host(HostEvent),
+}
+
+/// What the workers of a host counted, by scenario.
+pub(super) type Totals = Vec<(u16, Vec<(CellKey, Counters)>)>;
+
+/// What comes from a host as a whole.
+#[derive(Debug)]
+pub(super) enum HostEvent {
+    /// One second of one scenario.
+    Second(Box<HostSecond>),
+    /// How the machine is.
+    Sample(Box<HostSample>),
+    /// It is as far as it was told to be; with warnings, in words.
+    Passed(Vec<String>),
+    /// What all its workers counted.
+    Ended(Totals),
+    /// It is gone, and why.
     Gone(String),
 }
 

@@ -5,16 +5,18 @@ use super::workers::WorkerState;
 use crate::engine::http::RequestMix;
 use crate::plan::OnWorkerLoss;
 use crate::record::{Entry, StopReason};
+use crate::schedule::Partition;
+use std::collections::BTreeSet;
 
 impl Run<'_, '_> {
     /// Accounts for a worker that died or stalled.
     pub(super) fn lose(&mut self, worker: usize, why: &str) {
         let handle = &mut self.workers.handles[worker];
-        let (scenario, number) = (handle.scenario, handle.number);
+        let (scenario, number, reporter) = (handle.scenario, handle.number, handle.reporter);
         handle.state = WorkerState::Lost;
         let why = handle.kill().unwrap_or_else(|| why.to_owned());
         let index = usize::from(scenario);
-        self.aggregator.lose_worker(worker, &self.spec.manifest.plan.scenarios[index].protocol);
+        self.aggregator.lose(reporter, &self.spec.manifest.plan.scenarios[index].protocol);
         let at_ns = self.clock.now_ns();
         self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
         let commands = self.row_pools.remove_worker(worker);
@@ -45,11 +47,14 @@ impl Run<'_, '_> {
         let end_ns = self.progress.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
         let choices = RequestMix::where_several(&self.spec.manifest.plan, usize::from(scenario));
         let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
-        for (worker, handle) in self.workers.handles.iter().enumerate() {
-            if handle.scenario == scenario && handle.state == WorkerState::Lost {
-                let until = (ramps.as_slice(), end_ns);
-                self.aggregator.drop_partition(worker, handle.partition, schedule, until, chosen);
-            }
+        let of_scenario = || self.workers.handles.iter().filter(|one| one.scenario == scenario);
+        let lost = of_scenario().filter(|one| one.state == WorkerState::Lost);
+        let reporters: BTreeSet<usize> = lost.map(|one| one.reporter).collect();
+        for reporter in reporters {
+            let its = of_scenario().filter(|one| one.reporter == reporter);
+            let partitions: Vec<Partition> = its.map(|one| one.partition).collect();
+            let until = (ramps.as_slice(), end_ns);
+            self.aggregator.drop_partitions(reporter, &partitions, schedule, until, chosen);
         }
     }
 }

@@ -5,36 +5,41 @@
 
 #![expect(clippy::disallowed_methods, reason = "a run that is to end has so long to do so")]
 
-mod aggregator;
 mod diagnostics;
-mod host_sampler;
+mod far;
+mod fleet;
+mod launched;
 mod lost_workers;
 mod progress;
+mod recruiting;
 mod row_pools;
 mod spec;
+mod team;
 mod workers;
 
+use super::aggregator::Aggregator;
 use super::channel::WorkerEvent;
-use super::channel::wire::{Assignment, FromWorker, ToWorker, WorkerCommand, WorkerReport};
+use super::channel::wire::{FromWorker, ToWorker, WorkerCommand, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Subscribers};
+use super::host_sampler::HostSampler;
 use super::monitors::Readings;
 use super::narrator::Narrator;
-use super::rows::shared_rows;
 use crate::catalogue::AtEnd;
 use crate::machine::MachineLimits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
-use crate::schedule::{HostShare, Partition, Schedule, Shape, SpawnPace};
-use crate::units::narrow;
-use aggregator::Aggregator;
+use crate::schedule::{Schedule, Shape, SpawnPace};
 use diagnostics::Diagnostics;
-use host_sampler::HostSampler;
-use progress::{Announcement, RunProgress, Token};
+use far::{FarSide, ready};
+pub use launched::Launch;
+use progress::{Announcement, RunProgress, Token, Turn};
+pub use recruiting::HostsSpec;
 use row_pools::{CommandTo, RowPools};
 pub use spec::{Ended, EngineError, RunSpec};
 use std::time::Duration;
+use team::Team;
 use tokio::sync::mpsc;
-use workers::{WorkerPool, WorkerState, manifest_frame};
+use workers::{WorkerHandle, WorkerPool, WorkerState};
 
 /// A worker that has sent nothing for this long is lost, in nanoseconds. It reports once a second,
 /// but a hundred processes that open a million connections on two cores have kept each other
@@ -56,50 +61,54 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// # Errors
 /// If a worker cannot be started or is not ready to begin.
 pub async fn run(
-    spec: RunSpec,
+    mut spec: RunSpec,
     signals: mpsc::Receiver<i32>,
     subscribers: &mut Subscribers<'_>,
 ) -> Result<Ended, EngineError> {
-    let RunSpec { exe, manifest, .. } = &spec;
-    let schedule = Schedule::new(&manifest.plan);
-    let shared = shared_rows(&manifest.plan, &schedule, &manifest.files);
-    let mut row_pools = RowPools::new(shared, &manifest.workers);
-    let (mut workers, mut aggregator) = (WorkerPool::new(), Aggregator::default());
-    for (scenario, count) in manifest.workers.iter().enumerate() {
-        let at_once = schedule.scenario(scenario).at_once().div_ceil(u64::from(*count).max(1));
-        let frame = manifest_frame(manifest.for_workers(scenario))?;
-        let host = HostShare { weight: 1, workers: (*count).max(1) };
-        let partitions = Partition::of_hosts(&[host]).unwrap_or_default().concat();
-        let all = partitions.iter().copied();
-        debug_assert!(schedule.scenario(scenario).is_shared_by(all), "parts sum to the level");
-        for (index, partition) in partitions.into_iter().enumerate() {
-            let rows = row_pools.first_rows(scenario, at_once);
-            let assignment = Assignment { partition, rows };
-            let place = (narrow(scenario), narrow(index));
-            workers.spawn(exe, place, frame.clone(), assignment)?;
-            aggregator.add_worker(narrow(scenario));
+    let schedule = Schedule::new(&spec.manifest.plan);
+    let mut team = Team::new(spec.hosts.is_some());
+    let far = match spec.hosts.clone() {
+        None => {
+            team.start_here(&spec, &schedule)?;
+            None
         }
-    }
-    let idle = workers.all_ready().await?;
-    let t0_ns = monotonic_ns() + LEAD_NS;
+        Some(hosts) => {
+            Some(Box::pin(FarSide::begin(&mut spec, &hosts, &schedule, &mut team)).await?)
+        }
+    };
+    let (idle, t0_ns) = match ready(&spec, &mut team, far.as_ref()).await {
+        Ok(ready) => ready,
+        Err(error) => {
+            if let Some(far) = far {
+                far.give_up().await;
+            }
+            return Err(error);
+        }
+    };
+    let manifest = &spec.manifest;
     let clock = Clock::starting_at(t0_ns);
     let readings =
         Readings::start(&manifest.plan.monitors, clock).map_err(EngineError::Monitors)?;
-    workers.start(t0_ns);
+    team.workers.start(t0_ns);
     let started = Event::Started {
         targets: manifest.targets.clone(),
         workers: manifest.workers.clone(),
         warnings: spec.warnings.clone(),
+        hosts: far.as_ref().map(|far| far.hosts.clone()).unwrap_or_default(),
     };
     let mut host_sampler = HostSampler::new(spec.servers.clone(), spec.cores);
     let baseline = HostSample { workers: idle, ..host_sampler.baseline() };
+    let cores = far.as_ref().map_or_else(|| vec![spec.cores], |far| far.fleet.cores());
+    let skew_ns = far.as_ref().map(|far| far.fleet.skew_ns());
+    let Team { workers, aggregator, row_pools } = team;
     let mut run = Run {
-        progress: RunProgress::new(&schedule, spec.cores),
+        progress: RunProgress::new(&schedule, &cores),
         narrator: Narrator::new(&manifest.plan),
         diagnostics: Diagnostics::new(manifest.network_paths(), MachineLimits::read),
         spec,
         schedule,
         workers,
+        far,
         aggregator,
         row_pools,
         clock,
@@ -111,8 +120,11 @@ pub async fn run(
     };
     run.notify(&started);
     run.record(Entry::Baseline(Box::new(baseline)));
+    if let Some(bound_ns) = skew_ns {
+        run.record(Entry::StartSkew { bound_ns });
+    }
     run.follow(signals).await;
-    Ok(run.finish().await)
+    Ok(Box::pin(run.finish()).await)
 }
 
 /// A run in progress.
@@ -120,6 +132,8 @@ struct Run<'a, 'b> {
     spec: RunSpec,
     schedule: Schedule,
     workers: WorkerPool,
+    /// The hosts that make the load; `None`: this machine does.
+    far: Option<FarSide>,
     aggregator: Aggregator,
     row_pools: RowPools,
     progress: RunProgress,
@@ -207,6 +221,10 @@ impl Run<'_, '_> {
     }
 
     fn handle(&mut self, worker: usize, event: WorkerEvent) {
+        let event = match event {
+            WorkerEvent::Host(event) => return self.handle_host(worker, event),
+            event => event,
+        };
         let handle = &mut self.workers.handles[worker];
         handle.heard_ns = monotonic_ns();
         let (scenario, working) = (handle.scenario, handle.state == WorkerState::Working);
@@ -214,7 +232,7 @@ impl Run<'_, '_> {
             // Later messages of a lost worker were already accounted for.
             _ if !working => {}
             WorkerEvent::Message(FromWorker::Report(WorkerReport::Snapshot(snapshot))) => {
-                self.aggregator.add(worker, &snapshot);
+                self.aggregator.add(worker, &snapshot, 1);
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::RampReached { .. })) => {
                 let now_ns = self.clock.now_ns();
@@ -225,7 +243,10 @@ impl Run<'_, '_> {
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::Done)) => {
                 self.workers.handles[worker].state = WorkerState::Done;
-                self.aggregator.finish_worker(worker);
+                let reporter = self.workers.handles[worker].reporter;
+                if self.workers.is_silent(reporter) {
+                    self.aggregator.finish(reporter);
+                }
                 let commands = self.row_pools.remove_worker(worker);
                 self.send(commands);
                 let announcements =
@@ -244,7 +265,7 @@ impl Run<'_, '_> {
             WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why) => {
                 self.lose(worker, &why);
             }
-            WorkerEvent::Message(FromWorker::Ready { .. }) => {}
+            WorkerEvent::Message(FromWorker::Ready { .. }) | WorkerEvent::Host(_) => {}
         }
     }
 
@@ -276,7 +297,11 @@ impl Run<'_, '_> {
         for worker in 0..self.workers.handles.len() {
             let handle = &self.workers.handles[worker];
             if handle.state == WorkerState::Working && monotonic > handle.heard_ns + SILENCE_NS {
-                self.lose(worker, &format!("sent nothing for {} s", SILENCE_NS / 1_000_000_000));
+                let why = format!("sent nothing for {} s", SILENCE_NS / 1_000_000_000);
+                match self.far {
+                    Some(_) => self.lose_host(handle.host, &why),
+                    None => self.lose(worker, &why),
+                }
             }
         }
     }
@@ -289,7 +314,9 @@ impl Run<'_, '_> {
             let working = handles.filter(|(_, handle)| {
                 handle.scenario == passed.scenario && handle.state == WorkerState::Working
             });
-            let workers = working.map(|(worker, _)| worker).collect();
+            let turn =
+                |(worker, handle): (usize, &WorkerHandle)| Turn { worker, host: handle.host };
+            let workers = working.map(turn).collect();
             let announcements = self.progress.grant_tokens(passed.scenario, of, workers);
             self.announce(announcements);
         }
@@ -327,6 +354,7 @@ impl Run<'_, '_> {
 
     fn write(&mut self, mut second: Second) {
         second.hosts = vec![self.host_sampler.sample(self.clock.now_ns())];
+        second.hosts.extend(self.far.iter_mut().flat_map(FarSide::take_samples));
         self.record(Entry::Second(second));
         self.diagnose(false);
     }
@@ -341,6 +369,7 @@ impl Run<'_, '_> {
 
     async fn finish(mut self) -> Ended {
         self.workers.join(END_WITHIN).await;
+        self.release_hosts().await;
         while let Some(reading) = self.readings.waiting() {
             self.record(Entry::Monitored(reading));
         }
@@ -354,6 +383,3 @@ impl Run<'_, '_> {
         Ended { verdict: self.narrator.judgement(), recording }
     }
 }
-
-#[cfg(test)]
-mod tests;

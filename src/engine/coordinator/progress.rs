@@ -15,8 +15,8 @@ pub(super) struct RunProgress {
     /// Of each scenario whose workers wait for tokens.
     tokens: Vec<Option<TokenQueue>>,
     ended: Vec<bool>,
-    /// Tokens given out at once for a scenario: one for each core.
-    at_once: usize,
+    /// Tokens given out at once for a scenario on each host: one for each core.
+    at_once: Vec<usize>,
 }
 
 /// Workers that wait for a token, and those that hold one: few work at a time, so that they do not
@@ -24,8 +24,17 @@ pub(super) struct RunProgress {
 #[derive(Debug)]
 struct TokenQueue {
     of: Token,
-    waiting: VecDeque<usize>,
-    running: BTreeSet<usize>,
+    waiting: VecDeque<Turn>,
+    running: BTreeSet<Turn>,
+}
+
+/// A worker that is to have a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    /// Number of the worker among all.
+    pub(super) worker: usize,
+    /// Its host.
+    pub(super) host: usize,
 }
 
 /// The work that a worker may do while it holds a token.
@@ -52,7 +61,7 @@ pub(super) enum Announcement {
 }
 
 impl RunProgress {
-    pub(super) fn new(schedule: &Schedule, cores: usize) -> Self {
+    pub(super) fn new(schedule: &Schedule, cores: &[usize]) -> Self {
         let timelines = schedule.timelines();
         let count = timelines.len();
         Self {
@@ -60,7 +69,7 @@ impl RunProgress {
             recorded: vec![BTreeSet::new(); count],
             tokens: (0..count).map(|_| None).collect(),
             ended: vec![false; count],
-            at_once: cores.max(1),
+            at_once: cores.iter().map(|cores| (*cores).max(1)).collect(),
         }
     }
 
@@ -89,7 +98,7 @@ impl RunProgress {
         &mut self,
         scenario: u16,
         of: Token,
-        workers: Vec<usize>,
+        workers: Vec<Turn>,
     ) -> Vec<Announcement> {
         let queue = TokenQueue { of, waiting: workers.into(), running: BTreeSet::new() };
         self.tokens[usize::from(scenario)] = Some(queue);
@@ -97,14 +106,18 @@ impl RunProgress {
     }
 
     fn next_tokens(&mut self, scenario: u16) -> Vec<Announcement> {
-        let at_once = self.at_once;
         let Some(queue) = &mut self.tokens[usize::from(scenario)] else { return Vec::new() };
+        let TokenQueue { of, waiting, running } = queue;
         let mut given = Vec::new();
-        while queue.running.len() < at_once {
-            let Some(worker) = queue.waiting.pop_front() else { break };
-            queue.running.insert(worker);
-            given.push(Announcement::Token { worker, of: queue.of });
-        }
+        waiting.retain(|turn| {
+            let busy = running.iter().filter(|one| one.host == turn.host).count();
+            let now = busy < self.at_once.get(turn.host).copied().unwrap_or(1);
+            if now {
+                running.insert(*turn);
+                given.push(Announcement::Token { worker: turn.worker, of: *of });
+            }
+            !now
+        });
         given
     }
 
@@ -117,8 +130,8 @@ impl RunProgress {
     ) -> Vec<Announcement> {
         let Some(queue) = &mut self.tokens[usize::from(scenario)] else { return Vec::new() };
         let of = queue.of;
-        queue.running.remove(&worker);
-        queue.waiting.retain(|waiting| *waiting != worker);
+        queue.running.retain(|turn| turn.worker != worker);
+        queue.waiting.retain(|turn| turn.worker != worker);
         if !queue.running.is_empty() || !queue.waiting.is_empty() {
             return self.next_tokens(scenario);
         }
@@ -205,11 +218,12 @@ mod tests {
 
     #[test]
     fn tokens_are_few_at_a_time_and_the_hold_begins_after_the_last() {
-        let mut progress = RunProgress::new(&testing::unpaced(1_000), 2);
+        let mut progress = RunProgress::new(&testing::unpaced(1_000), &[2]);
         assert_eq!(progress.passed(0).len(), 1);
         let of = Token::Ramp(0);
         let token = |worker| Announcement::Token { worker, of };
-        assert_eq!(progress.grant_tokens(0, of, vec![0, 1, 2]), [token(0), token(1)]);
+        let turns = (0..3).map(|worker| Turn { worker, host: 0 }).collect();
+        assert_eq!(progress.grant_tokens(0, of, turns), [token(0), token(1)]);
         assert_eq!(progress.return_token(0, 1, 10), [token(2)]);
         assert_eq!(progress.return_token(0, 0, 20), []);
         let hold = StageTransition { scenario: 0, transition: Transition::Hold(0), at_ns: 30 };
@@ -218,8 +232,19 @@ mod tests {
     }
 
     #[test]
+    fn each_host_has_tokens_for_its_own_cores() {
+        let mut progress = RunProgress::new(&testing::unpaced(1_000), &[1, 2]);
+        let of = Token::Ramp(0);
+        let token = |worker| Announcement::Token { worker, of };
+        let turns = (0..6).map(|worker| Turn { worker, host: worker % 2 }).collect();
+        assert_eq!(progress.grant_tokens(0, of, turns), [token(0), token(1), token(3)]);
+        assert_eq!(progress.return_token(0, 3, 1), [token(5)]);
+        assert_eq!(progress.return_token(0, 0, 1), [token(2)]);
+    }
+
+    #[test]
     fn a_drain_is_announced_once_and_cuts_off_what_was_planned() {
-        let mut progress = RunProgress::new(&testing::unpaced(1_000), 2);
+        let mut progress = RunProgress::new(&testing::unpaced(1_000), &[2]);
         let drain = StageTransition { scenario: 0, transition: Transition::Drain, at_ns: 5 };
         assert_eq!(progress.drain(5), [Announcement::Transition(drain)]);
         assert_eq!(progress.drain(6), []);

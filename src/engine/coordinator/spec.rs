@@ -1,7 +1,9 @@
 //! The input of a run, and its result.
 
+use super::super::channel::BrokerError;
 use super::super::channel::wire::WireError;
 use super::super::manifest::Manifest;
+use super::recruiting::HostsSpec;
 use crate::record::Recording;
 use crate::verdict::Judgement;
 use std::io;
@@ -24,6 +26,15 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// The hosts cannot make the load; nothing was sent.
+    #[error("{why}")]
+    Host {
+        /// Why, with the host's name.
+        why: String,
+    },
+    /// The broker between the hosts cannot be used; nothing was sent.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
     /// The data that workers need exceeds the size of a message.
     #[error("cannot send the plan and its files to a worker")]
     Manifest(#[source] WireError),
@@ -45,6 +56,8 @@ pub struct RunSpec {
     pub cores: usize,
     /// Warnings of the preflight, in words.
     pub warnings: Vec<String>,
+    /// The hosts that make the load; `None`: this machine does.
+    pub hosts: Option<HostsSpec>,
 }
 
 /// The result of a run.

@@ -8,8 +8,8 @@
 use super::super::channel::wire::{
     Assignment, FromWorker, ToWorker, WireError, WorkerCommand, encode,
 };
-use super::super::channel::{Channel, Pipe, WorkerEvent};
-use super::super::clock::monotonic_ns;
+use super::super::channel::{Channel, Events, HostEvent, Pipe, WorkerEvent};
+use super::super::clock::{ClockOffset, monotonic_ns};
 use super::super::manifest::WorkerManifest;
 use super::EngineError;
 use crate::record::WorkerFacts;
@@ -32,11 +32,28 @@ pub(super) struct WorkerHandle {
     pub(super) scenario: u16,
     /// Which of the scenario's workers it is.
     pub(super) number: u16,
+    /// The host that it is on; zero without others.
+    pub(super) host: usize,
+    /// Who reports what it does: itself, or its host for all of the scenario's workers there.
+    pub(super) reporter: usize,
     pub(super) partition: Partition,
     channel: Box<dyn Channel>,
     pub(super) state: WorkerState,
     /// When it last sent something, on this process's monotonic clock.
     pub(super) heard_ns: u64,
+}
+
+/// The identity of a worker.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct WorkerPlace {
+    /// Index into `Plan::scenarios`.
+    pub(super) scenario: u16,
+    /// Its number among the scenario's workers.
+    pub(super) number: u16,
+    /// The host.
+    pub(super) host: usize,
+    /// The reporter that carries its facts.
+    pub(super) reporter: usize,
 }
 
 /// The messages that the coordinator may still expect of a worker.
@@ -73,28 +90,45 @@ impl WorkerPool {
         Self { handles: Vec::new(), events, sender }
     }
 
-    /// Starts worker `number` of a scenario with the scenario's manifest and its own assignment.
+    /// Starts a worker on this machine with its scenario's manifest and its own assignment.
     pub(super) fn spawn(
         &mut self,
         exe: &Path,
-        (scenario, number): (u16, u16),
+        place: WorkerPlace,
         manifest: Bytes,
         assignment: Assignment,
     ) -> Result<(), EngineError> {
         let channel = Pipe::spawn(exe, self.handles.len(), self.sender.clone())
             .map_err(|source| EngineError::Start { exe: exe.to_owned(), source })?;
         channel.send(manifest);
+        self.add(place, Box::new(channel), assignment);
+        Ok(())
+    }
+
+    /// Adds a worker that has its manifest, and gives it its assignment.
+    pub(super) fn add(
+        &mut self,
+        WorkerPlace { scenario, number, host, reporter }: WorkerPlace,
+        channel: Box<dyn Channel>,
+        assignment: Assignment,
+    ) {
         let mut handle = WorkerHandle {
             scenario,
             number,
+            host,
+            reporter,
             partition: assignment.partition,
-            channel: Box::new(channel),
+            channel,
             state: WorkerState::Working,
             heard_ns: monotonic_ns(),
         };
         handle.send(&ToWorker::Assign(assignment));
         self.handles.push(handle);
-        Ok(())
+    }
+
+    /// Where events of workers go.
+    pub(super) fn events(&self) -> Events {
+        self.sender.clone()
     }
 
     /// Waits until every worker is ready; what those of each scenario use by then.
@@ -107,9 +141,12 @@ impl WorkerPool {
             let why = match event {
                 Ok(Some((worker, WorkerEvent::Message(FromWorker::Ready { clock, facts })))) => {
                     let handle = &self.handles[worker];
-                    let sent_ns = handle.channel.clock_offset().here_ns(clock);
+                    let offset = handle.channel.clock_offset();
+                    let sent_ns = offset.here_ns(clock);
                     debug_assert!(
-                        (handle.heard_ns..=monotonic_ns()).contains(&sent_ns),
+                        // That of another machine is not known as well as this.
+                        offset != ClockOffset::SAME_MACHINE
+                            || (handle.heard_ns..=monotonic_ns()).contains(&sent_ns),
                         "worker {worker} reads its clock between its start and now"
                     );
                     facts_of.entry(handle.scenario).or_default().merge(&facts);
@@ -120,6 +157,10 @@ impl WorkerPool {
                     _,
                     WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why),
                 ))) => why,
+                Ok(Some((_, WorkerEvent::Host(HostEvent::Gone(why))))) => {
+                    return Err(EngineError::Host { why });
+                }
+                Ok(Some((_, WorkerEvent::Host(_)))) => continue,
                 Ok(Some((_, WorkerEvent::Message(FromWorker::Report(_))))) => {
                     "it reported before the start".to_owned()
                 }
@@ -158,6 +199,12 @@ impl WorkerPool {
     /// Sends a message to all workers.
     pub(super) fn send_to_all(&mut self, message: &ToWorker) {
         self.handles.iter_mut().for_each(|handle| handle.send(message));
+    }
+
+    /// Whether nobody reports through this reporter any more.
+    pub(super) fn is_silent(&self, reporter: usize) -> bool {
+        let mut handles = self.handles.iter().filter(|handle| handle.reporter == reporter);
+        handles.all(|handle| handle.state != WorkerState::Working)
     }
 
     /// Whether all workers of a scenario are done or lost.
@@ -217,7 +264,7 @@ mod tests {
         LocalSet::new().block_on(&runtime, async {
             let mut pool = WorkerPool::new();
             let assignment = Assignment { partition: Partition::WHOLE, rows: RowSource::Any };
-            pool.spawn(&fake, (0, 0), Bytes::new(), assignment).unwrap();
+            pool.spawn(&fake, WorkerPlace::default(), Bytes::new(), assignment).unwrap();
             pool.all_ready().await.unwrap_err().to_string()
         })
     }

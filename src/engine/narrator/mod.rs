@@ -88,6 +88,7 @@ impl Narrator {
                 }
             }
             Entry::Baseline(_)
+            | Entry::StartSkew { .. }
             | Entry::Transition(_)
             | Entry::Monitored(_)
             | Entry::WorkerLost { .. } => {}

@@ -214,6 +214,12 @@ impl Requirement {
         }
     }
 
+    /// The row in words: `open files: needed 70k, have 1k (the limit of a process)`.
+    pub fn words(&self) -> String {
+        let note = self.note.as_deref().map_or_else(String::new, |note| format!(" ({note})"));
+        format!("{}: needed {}, have {}{note}", self.resource.name(), self.needed, self.have)
+    }
+
     /// Adds an explanation.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {

@@ -102,7 +102,7 @@ impl RunState {
     /// Takes in the next event. `facts`: all that has been recorded, this event included.
     pub(super) fn see(&mut self, event: &Event, facts: &Recording) {
         match event {
-            Event::Started { targets, workers, warnings } => {
+            Event::Started { targets, workers, warnings, .. } => {
                 let outline = Arc::make_mut(&mut self.outline);
                 outline.targets.clone_from(targets);
                 outline.workers.clone_from(workers);
@@ -148,6 +148,7 @@ impl RunState {
                 }
             }
             Entry::Baseline(_)
+            | Entry::StartSkew { .. }
             | Entry::WorkerLost { .. }
             | Entry::Diagnosed { .. }
             | Entry::Monitored(_) => {}

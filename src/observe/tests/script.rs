@@ -152,6 +152,7 @@ pub(super) fn started(plan: &Plan) -> Event {
         ],
         workers: vec![2; plan.scenarios.len()],
         warnings: vec!["net.core.somaxconn is 128: bursts of connections may be refused".into()],
+        hosts: Vec::new(),
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Generator {
     pub port_range: Option<(u16, u16)>,
     /// How the run reacts to a lost worker; the verdict is INVALID either way.
     pub on_worker_loss: OnWorkerLoss,
+    /// How a run on several hosts that loses one continues; it is INVALID in any case.
+    pub on_host_loss: OnHostLoss,
     /// How a run that can only end INVALID continues.
     pub on_invalid: OnInvalid,
     /// Limits of rules of validity in place of planrun's own.
@@ -69,6 +71,16 @@ pub enum OnWorkerLoss {
     Stop,
 }
 
+/// What happens when a host of several dies or falls silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnHostLoss {
+    /// The other hosts go on to the end of the plan.
+    #[default]
+    Invalid,
+    /// The run ends at once, with its reports.
+    Stop,
+}
+
 words! {
     /// How source addresses are used.
     SourceUseWord {
@@ -85,6 +97,16 @@ words! {
         /// The other workers continue.
         Continue = "continue",
         /// The run stops, and reports are written.
+        Stop = "stop",
+    }
+}
+
+words! {
+    /// What a lost host does to the run.
+    HostLossWord {
+        /// The other hosts continue; the run is INVALID.
+        Invalid = "invalid",
+        /// The run stops, and reports are written; it is INVALID.
         Stop = "stop",
     }
 }
@@ -144,6 +166,9 @@ table! {
         port_range: Text,
         /// How the run reacts to a lost worker; it is INVALID either way. Default: `continue`.
         on_worker_loss: LossWord,
+        /// What a lost host does to a run on several hosts, which is INVALID either way. Default:
+        /// `invalid`.
+        on_host_loss: HostLossWord,
         /// What happens ten seconds after a run can only end INVALID. Default: `stop`.
         on_invalid: InvalidWord,
         /// Limits of the generator beyond which a run is INVALID, instead of planrun's own.
@@ -164,6 +189,10 @@ pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Error
         on_worker_loss: match raw.on_worker_loss.value() {
             Some(LossWord::Stop) => OnWorkerLoss::Stop,
             Some(LossWord::Continue) | None => OnWorkerLoss::Continue,
+        },
+        on_host_loss: match raw.on_host_loss.value() {
+            Some(HostLossWord::Stop) => OnHostLoss::Stop,
+            Some(HostLossWord::Invalid) | None => OnHostLoss::Invalid,
         },
         on_invalid: match raw.on_invalid.value() {
             Some(InvalidWord::Continue) => OnInvalid::Continue,

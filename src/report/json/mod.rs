@@ -6,6 +6,7 @@
 mod cost;
 mod facts;
 mod findings;
+mod hosts;
 mod measures;
 mod monitors;
 mod requests;
@@ -23,6 +24,7 @@ use crate::units::schema::{map_of, written};
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BaselineReport, BreachReport, HealthReport, ThresholdReport};
+use hosts::HostReport;
 use jiff::Timestamp;
 use monitors::MonitorReport;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -128,6 +130,12 @@ struct ReportDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
     workers_lost: Vec<LostWorkerReport<'a>>,
+    /// By how much the starts of two hosts may be apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_skew_ns: Option<u64>,
+    /// The machines that made the load, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<HostReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     servers: Vec<ServerReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -265,6 +273,8 @@ impl<'a> ReportDocument<'a> {
                 .iter()
                 .map(|lost| lost_worker(run, lost))
                 .collect(),
+            start_skew_ns: run.recording.start_skew_ns,
+            hosts: HostReport::all(run),
             servers: servers(run),
             monitors: MonitorReport::all(run),
             warnings: run.started.as_ref().map_or(&[], |started| &started.warnings),

@@ -22,6 +22,7 @@ mod samples;
 mod schedule_lag;
 mod stall;
 mod stalled;
+mod start_skew;
 mod steal;
 mod steal_burst;
 mod suspended;
@@ -47,6 +48,7 @@ pub use samples::SAMPLES;
 pub use schedule_lag::SCHEDULE_LAG;
 pub use stall::STALL;
 pub use stalled::STALLED;
+pub use start_skew::START_SKEW;
 pub use steal::STEAL;
 pub use steal_burst::STEAL_BURST;
 pub use suspended::SUSPENDED;
@@ -61,6 +63,7 @@ pub static ALL: &[&Rule] = &[
     &SCHEDULE_LAG,
     &LOCAL_FAILURES,
     &WORKER_LOST,
+    &START_SKEW,
     &ACCOUNTING,
     &OVERFLOW,
     &STALL,

@@ -31,6 +31,8 @@ pub struct Rule {
     pub what: &'static str,
     /// The remedy.
     pub advice: &'static str,
+    /// Whether it applies only to runs on several hosts.
+    pub(in crate::verdict) of_hosts: bool,
     /// The values that are held against the limits, each with its place. None if nothing was
     /// measured, which does not count as within limits. Absent for rules that measure nothing.
     pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Sample>>,
@@ -52,6 +54,7 @@ pub(super) const RULE: Rule = Rule {
     setting: None,
     what: "",
     advice: "",
+    of_hosts: false,
     measure: None,
     breaches: None,
     is_beyond_repair: None,

@@ -24,7 +24,7 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             let load = one.load_in_hold().filter(|load| load.seconds >= WINDOW_SECONDS)?;
-            load.delta?.steal_share()
+            load.steal_share()
         },
         |_| limits,
     )

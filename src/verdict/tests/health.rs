@@ -178,7 +178,7 @@ const RULES: &[(&Rule, RuleStatus, Give)] = &[
 #[test]
 fn every_rule_that_measures_has_a_line_here() {
     let here: Vec<&str> = RULES.iter().map(|(rule, ..)| rule.name).collect();
-    for rule in rules::ALL.iter().filter(|rule| rule.measure.is_some()) {
+    for rule in rules::ALL.iter().filter(|rule| rule.measure.is_some() && !rule.of_hosts) {
         assert!(here.contains(&rule.name), "{}", rule.name);
     }
 }
@@ -202,6 +202,22 @@ fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
         let words = health.words(&paced());
         assert_eq!(words.is_some(), expected >= RuleStatus::Warned, "{rule:?}: {words:?}");
     }
+}
+
+#[test]
+fn hosts_that_start_too_far_apart_prove_nothing() {
+    let plan = plan(Vec::new());
+    let judged = |bound_ns: Option<u64>| {
+        let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
+        if let Some(bound_ns) = bound_ns {
+            judge.add(&Entry::StartSkew { bound_ns });
+        }
+        judge.judgement()
+    };
+    let state = |bound_ns| of(&judged(Some(bound_ns)), &rules::START_SKEW).state;
+    assert_eq!((state(50_000_000), state(50_000_001)), (RuleStatus::Ok, RuleStatus::Violated));
+    assert_eq!(judged(Some(60_000_000)).verdict, Verdict::Invalid);
+    assert!(judged(None).health.iter().all(|one| one.rule != &rules::START_SKEW), "one machine");
 }
 
 #[test]

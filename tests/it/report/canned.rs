@@ -89,6 +89,7 @@ pub(super) fn started() -> Started {
         ],
         calibration: Vec::new(),
         limits: Some(MachineLimits { somaxconn: Some(128), ..MachineLimits::default() }),
+        hosts: Vec::new(),
     }
 }
 

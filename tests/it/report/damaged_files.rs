@@ -78,6 +78,7 @@ impl Small {
             paths: Vec::new(),
             files: Vec::new(),
             limits: None,
+            hosts: Vec::new(),
         });
         for entry in &entries {
             store.add(&Arc::new(entry.clone()));

@@ -1,4 +1,4 @@
-use super::aggregator::Aggregator;
+use super::{Aggregator, PATIENCE_NS};
 use crate::plan::{Http, Level, Phase, Protocol, Ramp, Request, Spacing};
 use crate::record::{
     Cell, CellKey, Counter, Entry, Gauge, Gauges, Recording, RequestTally, Second, Snapshot,
@@ -22,8 +22,10 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
 }
 
 fn aggregator(workers: usize) -> Aggregator {
-    let mut aggregator = Aggregator::default();
-    (0..workers).for_each(|_| aggregator.add_worker(0));
+    let mut aggregator = Aggregator::new(PATIENCE_NS);
+    for worker in 0..workers {
+        assert_eq!(aggregator.add_reporter(0, 1), worker);
+    }
     aggregator
 }
 
@@ -38,9 +40,9 @@ fn open(second: &Second) -> u64 {
 #[test]
 fn a_second_is_written_when_all_have_told_of_it() {
     let mut aggregator = aggregator(2);
-    aggregator.add(0, &snapshot(0, &[(Counter::Due, 3), (Counter::Started, 3)], 3));
+    aggregator.add(0, &snapshot(0, &[(Counter::Due, 3), (Counter::Started, 3)], 3), 1);
     assert_eq!(aggregator.complete_second(SECOND_NS), None);
-    aggregator.add(1, &snapshot(0, &[(Counter::Due, 4), (Counter::Started, 4)], 4));
+    aggregator.add(1, &snapshot(0, &[(Counter::Due, 4), (Counter::Started, 4)], 4), 1);
     let second = aggregator.complete_second(SECOND_NS).unwrap();
     assert_eq!((get(&second, Counter::Due), open(&second)), (7, 7));
     assert_eq!(second.scenarios[&0].workers.rss_bytes, 200);
@@ -51,15 +53,15 @@ fn a_second_is_written_when_all_have_told_of_it() {
 fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
     let mut aggregator = aggregator(2);
     for worker in 0..2 {
-        aggregator.add(worker, &snapshot(0, &[(Counter::Due, 1)], 10));
+        aggregator.add(worker, &snapshot(0, &[(Counter::Due, 1)], 10), 1);
     }
     assert_eq!(open(&aggregator.complete_second(SECOND_NS).unwrap()), 20);
-    aggregator.add(0, &snapshot(1, &[(Counter::Due, 1)], 11));
+    aggregator.add(0, &snapshot(1, &[(Counter::Due, 1)], 11), 1);
     let without = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!((without.second, get(&without, Counter::Due), open(&without)), (1, 1, 21));
-    aggregator.add(1, &snapshot(1, &[(Counter::Due, 5)], 12));
-    aggregator.add(1, &snapshot(2, &[(Counter::Due, 7)], 13));
-    aggregator.add(0, &snapshot(2, &[(Counter::Due, 1)], 12));
+    aggregator.add(1, &snapshot(1, &[(Counter::Due, 5)], 12), 1);
+    aggregator.add(1, &snapshot(2, &[(Counter::Due, 7)], 13), 1);
+    aggregator.add(0, &snapshot(2, &[(Counter::Due, 1)], 12), 1);
     let after = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!((after.second, get(&after, Counter::Due), open(&after)), (2, 13, 25));
 }
@@ -68,20 +70,20 @@ fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
 fn a_stall_that_is_told_late_is_told_once() {
     let mut aggregator = aggregator(2);
     for worker in 0..2 {
-        aggregator.add(worker, &snapshot(0, &[], 10));
+        aggregator.add(worker, &snapshot(0, &[], 10), 1);
     }
     assert!(aggregator.complete_second(SECOND_NS).is_some());
-    aggregator.add(0, &snapshot(1, &[], 10));
+    aggregator.add(0, &snapshot(1, &[], 10), 1);
     let without = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!(without.scenarios[&0].workers.stalled_ns, 0);
     let mut late = snapshot(1, &[], 10);
     (late.worker.stall_max_ns, late.worker.stalled_ns) = (Some(7), 7);
-    aggregator.add(1, &late);
-    aggregator.add(0, &snapshot(2, &[], 10));
-    aggregator.add(1, &snapshot(2, &[], 10));
+    aggregator.add(1, &late, 1);
+    aggregator.add(0, &snapshot(2, &[], 10), 1);
+    aggregator.add(1, &snapshot(2, &[], 10), 1);
     let workers = aggregator.complete_second(4 * SECOND_NS).unwrap().scenarios[&0].workers;
     assert_eq!((workers.stall_max_ns, workers.stalled_ns), (Some(7), 7));
-    aggregator.add(0, &snapshot(3, &[], 10));
+    aggregator.add(0, &snapshot(3, &[], 10), 1);
     assert_eq!(
         aggregator.complete_second(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns,
         0
@@ -95,7 +97,7 @@ fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     for (mark, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 0)] {
         recording.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
     }
-    aggregator.add(0, &snapshot(0, &[], 10));
+    aggregator.add(0, &snapshot(0, &[], 10), 1);
     recording.add(&Entry::Second(aggregator.complete_second(SECOND_NS).unwrap()));
     // Three seconds of silence, reported in the fifth.
     for _ in 0..3 {
@@ -106,7 +108,7 @@ fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     }
     let mut awake = snapshot(4, &[], 10);
     (awake.worker.stall_max_ns, awake.worker.stalled_ns) = (Some(3 * SECOND_NS), 3 * SECOND_NS);
-    aggregator.add(0, &awake);
+    aggregator.add(0, &awake, 1);
     recording.add(&Entry::Second(aggregator.complete_second(60 * SECOND_NS).unwrap()));
     let hold = CellKey { stage: 0, phase: Phase::Hold };
     assert_eq!(recording.scenarios[0].generator_load[&hold].stalled_share(), Some(0.6));
@@ -130,17 +132,17 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
         (Counter::Failed, 5),
         (Counter::Ok, 1),
     ];
-    aggregator.add(1, &snapshot(0, &begun, 32));
-    aggregator.lose_worker(1, &plan.scenarios[0].protocol);
-    aggregator.add(0, &snapshot(0, &[], 0));
+    aggregator.add(1, &snapshot(0, &begun, 32), 1);
+    aggregator.lose(1, &plan.scenarios[0].protocol);
+    aggregator.add(0, &snapshot(0, &[], 0), 1);
     let second = aggregator.complete_second(SECOND_NS).unwrap();
     assert_eq!(get(&second, Counter::Unfinished), 34);
     // Opened 36, of which 3 were lost and 1 ended well.
     assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
     let partition = Partition::equal(1, 2);
-    aggregator.drop_partition(
+    aggregator.drop_partitions(
         1,
-        partition,
+        &[partition],
         schedule.scenario(0),
         (&[Some(0)], 2 * SECOND_NS),
         |_| None,
@@ -174,13 +176,13 @@ fn each_request_of_a_lost_worker_adds_up() {
         Snapshot { second, cells: vec![(key, cell)], ..Snapshot::default() }
     };
     let mut aggregator = aggregator(1);
-    aggregator.add(0, &told(0, [(5, 3), (3, 0)]));
+    aggregator.add(0, &told(0, [(5, 3), (3, 0)]), 1);
     // More of the first one ended in this second than began.
-    aggregator.add(0, &told(1, [(0, 1), (2, 4)]));
-    aggregator.lose_worker(0, &protocol);
+    aggregator.add(0, &told(1, [(0, 1), (2, 4)]), 1);
+    aggregator.lose(0, &protocol);
     let (partition, begun) = (Partition::WHOLE, [Some(0)]);
     let until = (begun.as_slice(), 2 * SECOND_NS);
-    aggregator.drop_partition(0, partition, schedule.scenario(0), until, |number| {
+    aggregator.drop_partitions(0, &[partition], schedule.scenario(0), until, |number| {
         Some(u16::from(number % 5 > 2))
     });
     let mut all = Cell::default();

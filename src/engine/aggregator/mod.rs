@@ -6,27 +6,29 @@ use crate::record::{
     Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
     under_way,
 };
-use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent, Shape};
+use crate::schedule::{Partition, ScenarioSchedule, ScheduleCursor, ScheduledEvent, Shape};
 use crate::units::{SECOND_NS, narrow};
 use std::collections::BTreeMap;
 
-/// How long a second waits for the last worker's snapshot before it is written without it, in
-/// nanoseconds.
-const PATIENCE_NS: u64 = 1_500_000_000;
+/// How long a second waits for the last snapshot before it is written without it, in nanoseconds.
+pub(super) const PATIENCE_NS: u64 = 1_500_000_000;
 
-/// The facts received from all workers.
-#[derive(Debug, Default)]
+/// The facts received from all reporters: workers of this machine, or hosts.
+#[derive(Debug)]
 pub(super) struct Aggregator {
-    workers: Vec<WorkerTotals>,
+    reporters: Vec<ReporterTotals>,
+    patience_ns: u64,
     pending: BTreeMap<u32, Second>,
     /// The next second to be written.
     next_second: u32,
 }
 
-/// The facts reported by one worker so far.
+/// The facts reported so far by one worker, or by a host for its workers of one scenario.
 #[derive(Debug)]
-struct WorkerTotals {
+struct ReporterTotals {
     scenario: u16,
+    /// How many workers report through it.
+    workers: u32,
     live: bool,
     /// The first second that it has not reported.
     told: u32,
@@ -38,19 +40,33 @@ struct WorkerTotals {
 }
 
 impl Aggregator {
-    /// Adds the next worker.
-    pub(super) fn add_worker(&mut self, scenario: u16) {
+    /// Nobody reports yet. A second waits for so long, in nanoseconds.
+    pub(super) fn new(patience_ns: u64) -> Self {
+        Self { reporters: Vec::new(), patience_ns, pending: BTreeMap::new(), next_second: 0 }
+    }
+
+    /// Adds the next who reports, for so many workers of a scenario; its number.
+    pub(super) fn add_reporter(&mut self, scenario: u16, workers: u32) -> usize {
         let (counters, under_way) = (BTreeMap::new(), BTreeMap::new());
         let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
         let (live, told) = (true, 0);
-        let totals = WorkerTotals { scenario, live, told, counters, under_way, gauges, facts };
-        self.workers.push(totals);
+        self.reporters.push(ReporterTotals {
+            scenario,
+            workers,
+            live,
+            told,
+            counters,
+            under_way,
+            gauges,
+            facts,
+        });
+        self.reporters.len() - 1
     }
 
-    /// Merges what a worker saw. What comes too late for its second counts in the next one that is
-    /// written.
-    pub(super) fn add(&mut self, worker: usize, snapshot: &Snapshot) {
-        let totals = &mut self.workers[worker];
+    /// Merges what so many workers of a reporter saw. What comes too late for its second counts in
+    /// the next one that is written.
+    pub(super) fn add(&mut self, reporter: usize, snapshot: &Snapshot, workers: u32) {
+        let totals = &mut self.reporters[reporter];
         for (key, cell) in &snapshot.cells {
             totals.counters.entry(*key).or_default().merge(&cell.counters);
             for (request, tally) in &cell.requests {
@@ -62,7 +78,7 @@ impl Aggregator {
                 let begun = counters.get(Counter::Started) + counters.get(Counter::Dropped);
                 begun <= counters.get(Counter::Due)
             }),
-            "worker {worker}: whatever has started or was dropped was due"
+            "reporter {reporter}: whatever has started or was dropped was due"
         );
         totals.told = snapshot.second + 1;
         totals.gauges = snapshot.gauges;
@@ -78,7 +94,7 @@ impl Aggregator {
                     <= cell.counters.get(Counter::Due)),
             "what is dropped was due"
         );
-        let facts = self.scenario(at, self.workers[worker].scenario);
+        let facts = self.scenario(at, self.reporters[reporter].scenario);
         if late {
             let (cells, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
             let mut only = Snapshot { second: at, cells, ended, ..Snapshot::default() };
@@ -89,7 +105,9 @@ impl Aggregator {
             facts.add(&only);
             facts.reporting = reporting;
         } else {
+            let reporting = facts.reporting + workers;
             facts.add(snapshot);
+            facts.reporting = reporting;
         }
     }
 
@@ -99,23 +117,30 @@ impl Aggregator {
         entry.scenarios.entry(scenario).or_default()
     }
 
-    /// A worker has reported everything.
-    pub(super) fn finish_worker(&mut self, worker: usize) {
-        self.workers[worker].live = false;
+    /// Everything has been reported.
+    pub(super) fn finish(&mut self, reporter: usize) {
+        self.reporters[reporter].live = false;
     }
 
-    /// A worker is lost: what it had started is unfinished. What falls due for its partition is
-    /// added by [`Self::drop_partition`].
-    pub(super) fn lose_worker(&mut self, worker: usize, protocol: &Protocol) {
-        self.workers[worker].live = false;
+    /// What a reporter has counted in all.
+    pub(super) fn counted(&self, reporter: usize) -> &BTreeMap<CellKey, Counters> {
+        &self.reporters[reporter].counters
+    }
+
+    /// A reporter is lost: what its workers had started is unfinished. What falls due for their
+    /// partitions is added by [`Self::drop_partitions`].
+    pub(super) fn lose(&mut self, reporter: usize, protocol: &Protocol) {
+        if !std::mem::take(&mut self.reporters[reporter].live) {
+            return;
+        }
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
-        for (key, counters) in &self.workers[worker].counters {
+        for (key, counters) in &self.reporters[reporter].counters {
             let (unfinished, open) = under_way(counters, protocol.row().level);
             let cell = missing.entry(*key).or_default();
             cell.counters.add(Counter::Unfinished, unfinished);
             cell.counters.add(Counter::UnfinishedOpen, open);
         }
-        for ((key, request), under_way) in &self.workers[worker].under_way {
+        for ((key, request), under_way) in &self.reporters[reporter].under_way {
             debug_assert!(*under_way >= 0, "a request ends at most once: {under_way}");
             let unfinished = u64::try_from(*under_way).unwrap_or(0);
             if unfinished > 0 {
@@ -123,22 +148,22 @@ impl Aggregator {
                 cell.requests.entry(*request).or_default().unfinished = unfinished;
             }
         }
-        self.record(worker, missing);
+        self.record(reporter, missing);
     }
 
-    /// Counts as dropped what fell due for the partition of a lost worker after it was lost: up to
-    /// `end_ns`, by `ramps`, when each stage's ramp began. `chosen`: which request an arrival would
-    /// have sent, where facts are kept by request.
-    pub(super) fn drop_partition(
+    /// Counts as dropped what fell due for the partitions of a lost reporter after it was lost: up
+    /// to `end_ns`, by `ramps`, when each stage's ramp began. `chosen`: which request an arrival
+    /// would have sent, where facts are kept by request.
+    pub(super) fn drop_partitions(
         &mut self,
-        worker: usize,
-        partition: Partition,
+        reporter: usize,
+        partitions: &[Partition],
         schedule: &ScenarioSchedule,
         (ramps, end_ns): (&[Option<u64>], u64),
         chosen: impl Fn(u64) -> Option<u16>,
     ) {
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
-        let known: BTreeMap<CellKey, u64> = self.workers[worker]
+        let known: BTreeMap<CellKey, u64> = self.reporters[reporter]
             .counters
             .iter()
             .map(|(key, counters)| (*key, counters.get(Counter::Due)))
@@ -146,13 +171,14 @@ impl Aggregator {
         for (stage, begun) in ramps.iter().enumerate() {
             let Some(begun) = begun else { continue };
             let mut due: BTreeMap<CellKey, u64> = BTreeMap::new();
-            let mut cursor = schedule.cursor(stage, partition);
+            let mut cursors: Vec<ScheduleCursor> =
+                partitions.iter().map(|one| schedule.cursor(stage, *one)).collect();
             let ramp_ns = match schedule.segments[stage].shape {
                 Shape::Rate { ramp_ns, .. } => ramp_ns,
                 Shape::Users { .. } => u64::MAX,
             };
-            while let Some((what, offset)) =
-                cursor.peek().filter(|(_, offset)| begun + offset < end_ns)
+            while let Some((cursor, (what, offset))) =
+                next_due(&mut cursors).filter(|(_, (_, offset))| begun + offset < end_ns)
             {
                 if !matches!(what, ScheduledEvent::UserStop(_)) {
                     let phase = if offset < ramp_ns { Phase::Ramp } else { Phase::Hold };
@@ -170,11 +196,11 @@ impl Aggregator {
                 cursor.advance();
             }
         }
-        self.record(worker, missing);
+        self.record(reporter, missing);
     }
 
-    fn record(&mut self, worker: usize, missing: BTreeMap<CellKey, Cell>) {
-        let (scenario, next) = (self.workers[worker].scenario, self.next_second);
+    fn record(&mut self, reporter: usize, missing: BTreeMap<CellKey, Cell>) {
+        let (scenario, next) = (self.reporters[reporter].scenario, self.next_second);
         let facts = self.scenario(next, scenario);
         for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
@@ -186,14 +212,14 @@ impl Aggregator {
         }
     }
 
-    /// The next second that can be written: all live workers have reported it, or have had the time
-    /// to.
+    /// The next second that can be written: all live reporters have reported it, or have had the
+    /// time to.
     pub(super) fn complete_second(&mut self, now_ns: u64) -> Option<Second> {
         let end_ns = (u64::from(self.next_second) + 1) * SECOND_NS;
-        let mut live = self.workers.iter().filter(|totals| totals.live);
+        let mut live = self.reporters.iter().filter(|totals| totals.live);
         let complete =
             live.clone().next().is_some() && live.all(|totals| totals.told > self.next_second);
-        (complete || now_ns >= end_ns + PATIENCE_NS).then(|| self.write())
+        (complete || now_ns >= end_ns + self.patience_ns).then(|| self.write())
     }
 
     /// The next second of what is left once all workers are gone.
@@ -206,7 +232,7 @@ impl Aggregator {
         self.next_second += 1;
         let mut second =
             self.pending.remove(&number).unwrap_or(Second { second: number, ..Second::default() });
-        for totals in &self.workers {
+        for totals in &self.reporters {
             let facts = second.scenarios.entry(totals.scenario).or_default();
             if !totals.live {
                 // Its usage still counts.
@@ -215,7 +241,7 @@ impl Aggregator {
                 facts.workers.cpu_ns += used;
                 continue;
             }
-            facts.at_work += 1;
+            facts.at_work += totals.workers;
             if totals.told <= number {
                 // One that is late still holds what it held.
                 facts.gauges.merge(&totals.gauges);
@@ -225,3 +251,14 @@ impl Aggregator {
         second
     }
 }
+
+/// What is due first, and the cursor that is to be moved on behind it.
+fn next_due(
+    cursors: &mut [ScheduleCursor],
+) -> Option<(&mut ScheduleCursor, (ScheduledEvent, u64))> {
+    let due = cursors.iter_mut().filter_map(|cursor| cursor.peek().map(|due| (cursor, due)));
+    due.min_by_key(|(_, (_, offset))| *offset)
+}
+
+#[cfg(test)]
+mod tests;

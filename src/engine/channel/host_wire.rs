@@ -1,0 +1,212 @@
+//! What the coordinator and the agent of a host tell each other, around the messages of workers.
+//!
+//! ```text
+//!  coordinator ── RunNotice (a key of the broker) ─▶ agent
+//!              ◀─ HostClaim (a key) ──────
+//!              ── HostManifest (an object), Prepare ─▶  the agent checks its machine
+//!              ◀─ Prepared ─────
+//!              ── Worker: Manifest is the agent's own, Assign ─▶
+//!              ◀─ Worker: Ready ─
+//!              ── Arm ──────▶
+//!              ◀─ Armed ────
+//!              ── Worker: Start, commands ─▶
+//!              ◀─ Second, Worker: all else; Ended ─
+//!              ── Release or Abort ─▶
+//! ```
+
+use super::super::clock::ClockReading;
+use super::super::manifest::ScenarioInputs;
+use super::wire::FromWorker;
+use crate::machine::MachineLimits;
+use crate::plan::Overrides;
+use crate::record::{CellKey, Counters, HostSample, Snapshot};
+use crate::units::Address;
+use crate::workload::http::ScenarioFiles;
+use serde::{Deserialize, Serialize};
+
+/// What a run is, for whoever wants to join it; as JSON, which every version can read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RunNotice {
+    /// The version of all messages.
+    pub version: u32,
+    /// How many hosts it is for.
+    pub hosts: u16,
+    /// SHA-256 of the plan's text, in hexadecimal.
+    pub plan_sha256: String,
+}
+
+/// Who has claimed a slot; as JSON, which every version can read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HostClaim {
+    /// The version of all messages.
+    pub version: u32,
+    /// A number that no other agent has.
+    pub incarnation: u64,
+    /// The host's name.
+    pub name: String,
+    /// What it can do.
+    pub limits: MachineLimits,
+}
+
+/// Who may not join a run, and why; as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Refusal {
+    /// The host's name.
+    pub name: String,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// What all hosts make their load from. Values of the environment are none of it: each host takes
+/// its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HostManifest {
+    /// The name of the plan's file.
+    pub name: String,
+    /// The plan's text.
+    pub text: String,
+    /// What the command line changes of it.
+    pub overrides: Overrides,
+    /// The addresses of each target.
+    pub addresses: Vec<Vec<Address>>,
+    /// Where the connections of each scenario go; where they come from is each host's own.
+    pub scenarios: Vec<ScenarioInputs>,
+    /// The files that each scenario names.
+    pub files: Vec<ScenarioFiles>,
+    /// Whether targets are tried before the run.
+    pub probe: bool,
+    /// Whether a host that is not fit takes part.
+    pub force: bool,
+}
+
+/// From the coordinator to an agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum ToHost {
+    /// Check the machine and start workers.
+    Prepare {
+        /// The part of the load: this many of so many.
+        share: (u32, u32),
+        /// The scenario of each worker.
+        workers: Vec<u16>,
+        /// The agent ends itself once the coordinator has been silent for so long, in milliseconds.
+        grace_ms: u64,
+    },
+    /// A frame for a worker, as it is.
+    Worker {
+        /// Which of this host's.
+        worker: u32,
+        /// For its pipe.
+        frame: Vec<u8>,
+    },
+    /// Be ready to start at this reading of this host's clock.
+    Arm {
+        /// Translated by the coordinator.
+        t0: ClockReading,
+    },
+    /// End a worker at once.
+    Kill {
+        /// Which of this host's.
+        worker: u32,
+    },
+    /// Everything has been taken in: end.
+    Release,
+    /// End everything at once.
+    Abort,
+}
+
+/// From an agent to the coordinator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum FromHost {
+    /// The machine was checked, and workers were started.
+    Prepared {
+        /// What the checks warned of, in words.
+        warnings: Vec<String>,
+    },
+    /// The machine is not fit, or the agent cannot go on.
+    Failed {
+        /// Why, in words.
+        why: String,
+    },
+    /// What a worker said; of a snapshot only [`FromHost::Second`] tells.
+    Worker {
+        /// Which of this host's.
+        worker: u32,
+        /// What it said.
+        message: FromWorker,
+    },
+    /// Waits for the start.
+    Armed,
+    /// What the workers saw in one second, together.
+    Second(Box<HostSecond>),
+    /// How the machine is; once a second, so that silence means something.
+    Sample(#[serde(with = "as_json")] Box<HostSample>),
+    /// All workers have ended: what they counted in all, by scenario.
+    Ended {
+        /// Of each scenario.
+        totals: Vec<(u16, Vec<(CellKey, Counters)>)>,
+    },
+}
+
+/// What the workers of a host saw in one second.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HostSecond {
+    /// By scenario.
+    pub scenarios: Vec<HostScenarioSecond>,
+}
+
+/// What the workers of one scenario on one host saw in one second, together.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HostScenarioSecond {
+    /// Index into `Plan::scenarios`.
+    pub scenario: u16,
+    /// Their snapshots, merged.
+    pub snapshot: Snapshot,
+    /// How many of them it is from.
+    pub reporting: u32,
+}
+
+/// Facts that leave out what is absent travel as text: the format of messages has no names.
+mod as_json {
+    use serde::de::{DeserializeOwned, Error as _};
+    use serde::ser::Error as _;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &T,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = serde_json::to_string(value).map_err(S::Error::custom)?;
+        text.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::wire::{Inbox, encode};
+    use super::*;
+    use crate::record::{HostDelta, HostId, HostLevels};
+
+    #[test]
+    fn samples_travel_with_and_without_what_is_absent() {
+        let full = HostSample {
+            host: HostId::numbered(3),
+            levels: Some(HostLevels { tcp_in_use: Some(7), ..HostLevels::default() }),
+            delta: Some(HostDelta { steal_ns: 5, ..HostDelta::default() }),
+            counters: [("TcpExt.ListenOverflows".to_owned(), 2)].into(),
+            ..HostSample::default()
+        };
+        for sample in [full, HostSample::default()] {
+            let message = FromHost::Sample(Box::new(sample));
+            let mut inbox = Inbox::default();
+            inbox.feed(&encode(&message).unwrap());
+            assert_eq!(inbox.take::<FromHost>().unwrap(), Some(message));
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! A bridge with a controller, on which the broker and the target are, and hosts.
+
+use crate::outcome::{Outcome, Stage, await_true, exe};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// What the broker asks of everybody.
+pub(super) const BROKER: &str = "nats://planrun:secret@10.77.0.1:4222";
+
+/// The run's name at the broker.
+pub(super) const RUN: &str = "lab";
+
+static LABS: AtomicU32 = AtomicU32::new(0);
+
+/// Namespaces that end with this, and all that runs in them.
+pub(super) struct Lab {
+    /// The controller's, and each host's.
+    names: Vec<String>,
+    running: Vec<Child>,
+    broker: tempfile::TempDir,
+}
+
+fn ip(arguments: &str) {
+    let Output { status, stderr, .. } =
+        Command::new("ip").args(arguments.split_whitespace()).output().unwrap();
+    assert!(status.success(), "ip {arguments}: {}", String::from_utf8_lossy(&stderr));
+}
+
+impl Lab {
+    /// A controller at 10.77.0.1, and hosts from 10.77.0.2 on.
+    pub(super) fn new(hosts: usize) -> Self {
+        let number = LABS.fetch_add(1, Ordering::Relaxed);
+        let name = |at: usize| format!("pr{}-{number}-{at}", std::process::id());
+        let names: Vec<String> = (0..=hosts).map(name).collect();
+        let mut lab = Self { names, running: Vec::new(), broker: tempfile::tempdir().unwrap() };
+        for (at, name) in lab.names.iter().enumerate() {
+            ip(&format!("netns add {name}"));
+            ip(&format!("-n {name} link set lo up"));
+            if at == 0 {
+                ip(&format!("-n {name} link add br0 type bridge"));
+                ip(&format!("-n {name} addr add 10.77.0.1/24 dev br0"));
+                ip(&format!("-n {name} link set br0 up"));
+                continue;
+            }
+            let controller = &lab.names[0];
+            ip(&format!("-n {controller} link add h{at} type veth peer name eth0 netns {name}"));
+            ip(&format!("-n {controller} link set h{at} master br0 up"));
+            ip(&format!("-n {name} addr add 10.77.0.{}/24 dev eth0", at + 1));
+            ip(&format!("-n {name} link set eth0 up"));
+        }
+        lab.start_broker(&["--user", "planrun", "--pass", "secret"]);
+        lab
+    }
+
+    /// A command inside a namespace: the controller's is 0.
+    pub(super) fn inside(&self, at: usize, program: &Path) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.names[at]]).arg(program);
+        command
+    }
+
+    fn start_broker(&mut self, options: &[&str]) {
+        let mut command = self.inside(0, Path::new("nats-server"));
+        command.args(["-js", "-a", "10.77.0.1", "-p", "4222", "-sd"]).arg(self.broker.path());
+        self.running.push(command.args(options).stderr(Stdio::null()).spawn().unwrap());
+        let probe = || {
+            let mut probe = self.inside(0, Path::new("bash"));
+            probe.args(["-c", "exec 3<>/dev/tcp/10.77.0.1/4222"]).stderr(Stdio::null());
+            probe.status().unwrap().success()
+        };
+        await_true("the broker", Duration::from_secs(10), probe);
+    }
+
+    /// Another broker in place of the first one.
+    pub(super) fn restart_broker(&mut self, options: &[&str]) {
+        let mut broker = self.running.remove(0);
+        broker.kill().unwrap();
+        broker.wait().unwrap();
+        self.start_broker(options);
+    }
+
+    /// A target on the controller.
+    pub(super) fn serve(&mut self, what: &[&str]) {
+        let mut command = self.inside(0, exe());
+        command.arg("serve").args(what).stdout(Stdio::null()).stderr(Stdio::null());
+        self.running.push(command.spawn().unwrap());
+    }
+
+    /// An agent on a host, from 1.
+    pub(super) fn agent(&self, host: usize, arguments: &[&str]) -> Child {
+        let mut command = self.inside(host, exe());
+        command.args(["agent", "--run", RUN, "--name", &format!("client{host}")]);
+        command.args(arguments).env("PLANRUN_NATS", BROKER);
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// The coordinator, on the controller.
+    pub(super) fn coordinator(&self, stage: &Stage, arguments: &[&str]) -> Child {
+        let mut command = self.inside(0, exe());
+        command.args("plan.toml --out out --progress lines --summary full".split(' '));
+        command.args(arguments).env("PLANRUN_NATS", BROKER);
+        stage.prepare(&mut command);
+        command.spawn().unwrap()
+    }
+
+    /// A run on as many hosts as there are, whose agents the coordinator starts by itself.
+    pub(super) fn run(&self, plan: &str, arguments: &[&str]) -> Outcome {
+        let hosts = (self.names.len() - 1).to_string();
+        let prefix = self.names[0].trim_end_matches('0');
+        let launch = format!("exec:exec ip netns exec {prefix}$(({{slot}} + 1)) {{agent}}");
+        let own = ["--hosts", &hosts, "--run", RUN, "--launch", &launch];
+        let (stage, since) = (Stage::new(plan), Instant::now());
+        let child = self.coordinator(&stage, &[&own, arguments].concat());
+        stage.end(child, since)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        for child in &mut self.running {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for name in &self.names {
+            let _ = Command::new("ip").args(["netns", "del", name]).status();
+        }
+    }
+}

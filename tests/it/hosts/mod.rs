@@ -1,0 +1,6 @@
+//! Several hosts, as network namespaces, against one machine: real `nats-server`, the real program.
+
+mod equality;
+mod lab;
+mod loss;
+mod refusals;
