@@ -100,6 +100,8 @@ names! {
         HeartbeatMissed = "heartbeat.missed" of HOLDS,
         /// Heartbeats sent by this side.
         HeartbeatSent = "heartbeat.sent" of HOLDS,
+        /// Messages of `send_every` sent by this side.
+        MessagesSent = "messages.sent" of HOLDS with SendEvery,
         /// http: of the connections opened, those whose TLS handshake resumed an earlier session.
         TlsResumed = "tls.resumed" of REQUESTS with Tls,
         /// http: requests sent again, because the server had not processed them or closed the idle

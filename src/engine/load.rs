@@ -4,7 +4,7 @@ use super::channel::wire::Assignment;
 use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Plan, ProxyVersion, Scenario};
 use crate::schedule::{Partition, ScenarioSchedule, Schedule, StageTimes};
 use crate::units::{Address, index, narrow};
 use crate::workload::Route;
@@ -35,6 +35,8 @@ pub struct Load {
     pub ports: Option<(u16, u16)>,
     /// The TLS client of connections; `None`: they are not secured.
     pub tls: Option<tls::Client>,
+    /// The header with which connections begin; `None`: with none.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// http: what requests are made of beside the plan.
     pub stock: Arc<TestData>,
     /// http: where rows come from that are used once.
@@ -70,6 +72,7 @@ impl Load {
             tls: tls.map_err(|error| error.to_string())?,
             stock: stock.into(),
             rows,
+            proxy_protocol: plan.target(&plan.scenarios[scenario]).proxy_protocol,
             plan,
         })
     }
@@ -101,6 +104,6 @@ impl Load {
             let span = u64::from(last - first) + 1;
             first + narrow(index(self.sources.place_of(nth) % span))
         });
-        Route { to, from, port }
+        Route { to, from, port, proxy_protocol: self.proxy_protocol }
     }
 }

@@ -14,6 +14,7 @@ use crate::workload::hold::Conversation;
 use crate::workload::hold::dialogue::TcpDialogue;
 use crate::workload::hold::raw::RawTcp;
 use crate::workload::hold::websocket::{self, WebSocketClient};
+use crate::workload::hold::writer::MessageWriter;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -54,10 +55,11 @@ pub fn work() -> io::Result<()> {
     match load.scenario().protocol.clone() {
         Protocol::Hold(settings) => {
             if let Some(websocket) = websocket(&load, &settings) {
-                return hold(load, clock, link, settings, WebSocketClient::new(websocket));
+                let client = WebSocketClient::new(websocket).of_users(writer(&load));
+                return hold(load, clock, link, settings, client);
             }
             if TcpDialogue::is_needed(&settings) {
-                let dialogue = TcpDialogue::new(&settings);
+                let dialogue = TcpDialogue::new(&settings, writer(&load));
                 return hold(load, clock, link, settings, dialogue);
             }
             let raw = RawTcp::new(&settings);
@@ -77,6 +79,12 @@ fn hold<C: Conversation>(
 ) -> io::Result<()> {
     let host = HoldSockets::host(clock, link, load.clone())?;
     drive(HoldWorker::new(host, load, settings, conversation))?.finish()
+}
+
+/// What writes the messages of a worker's users.
+pub(super) fn writer(load: &Load) -> MessageWriter {
+    let (share, block) = (load.partition, load.schedule.block);
+    MessageWriter::new(Box::new(move |slot| share.nth_owned(u64::from(slot), block)))
 }
 
 /// The settings of WebSocket conversations, if the plan has any.
@@ -118,6 +126,7 @@ pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocke
         heartbeat,
         max_message: websocket.max_message,
         opening: settings.opening.iter().flat_map(|one| one.steps.clone()).collect(),
+        own: settings.send_every.as_ref().map(|own| own.send.clone()),
         is_binary,
         secrets: settings.secrets.clone(),
         seed: fastrand::u64(..),

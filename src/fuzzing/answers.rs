@@ -67,7 +67,7 @@ impl Bench {
     }
 
     fn route(&self) -> Route<'_> {
-        Route { to: &self.address, from: None, port: 0 }
+        Route { to: &self.address, from: None, port: 0, proxy_protocol: None }
     }
 
     /// The server's end of the connection that was just begun.

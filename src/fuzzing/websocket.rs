@@ -28,6 +28,7 @@ fn client(expect: Option<&str>) -> WebSocketClient {
         headers: Vec::new(),
         protocols: Vec::new(),
         opening: Vec::new(),
+        own: None,
         is_binary: true,
         expect: expect.map(Expect::from),
         heartbeat: HeartbeatFrame::Pings,

@@ -66,6 +66,7 @@ fn held(endpoint: Endpoint) -> Plan {
             shown: Vec::new(),
             endpoint,
             tls: None,
+            proxy_protocol: None,
             probe: true,
         }],
         scenarios: vec![scenario],

@@ -23,7 +23,10 @@ pub enum GeneratedKind {
     /// One of these; at least one.
     Choice(Vec<String>),
     /// The number of the user or arrival, from 0.
-    User,
+    User {
+        /// The fewest digits; zeros fill what is missing.
+        digits: u8,
+    },
     /// The number of the user's pass, from 0.
     Iteration,
     /// The time at which the request is sent.
@@ -44,7 +47,7 @@ pub enum TimeFormat {
 }
 
 /// All forms, for help texts.
-pub(super) const FORMS: &str = "`${uuid}`, `${random.int(1,100)}`, `${random.choice(a,b)}`, `${user}`, `${iteration}`, `${now}`, `${now(unix)}`, `${now(unix_ms)}` or `${now(%Y-%m-%d)}`";
+pub(super) const FORMS: &str = "`${uuid}`, `${random.int(1,100)}`, `${random.choice(a,b)}`, `${user}`, `${user(8)}`, `${iteration}`, `${now}`, `${now(unix)}`, `${now(unix_ms)}` or `${now(%Y-%m-%d)}`";
 
 impl Generated {
     /// The generated value that stands between `${` and `}`; `None` where it is another kind of
@@ -56,7 +59,8 @@ impl Generated {
         let (call, label) = split(text);
         let kind = match call {
             ("uuid", None) => GeneratedKind::Uuid,
-            ("user", None) => GeneratedKind::User,
+            ("user", None) => GeneratedKind::User { digits: 0 },
+            ("user", Some(digits)) => user(digits)?,
             ("iteration", None) => GeneratedKind::Iteration,
             ("random.int", Some(arguments)) => integer(arguments)?,
             ("random.choice", Some(arguments)) => choice(arguments)?,
@@ -108,6 +112,12 @@ fn integer(arguments: &str) -> Result<GeneratedKind, String> {
     Ok(GeneratedKind::Integer(least, most))
 }
 
+fn user(digits: &str) -> Result<GeneratedKind, String> {
+    let digits = digits.trim().parse().ok().filter(|digits| (1..=20).contains(digits));
+    let digits = digits.ok_or("takes 1 to 20 digits: `${user(8)}`")?;
+    Ok(GeneratedKind::User { digits })
+}
+
 fn choice(arguments: &str) -> Result<GeneratedKind, String> {
     let unquoted = |text: &str| {
         let text = text.trim();
@@ -152,8 +162,9 @@ mod tests {
         assert_eq!(kind("random.choice(\"a b\", c)"), GeneratedKind::Choice(choices));
         assert_eq!(
             (kind("user"), kind("iteration")),
-            (GeneratedKind::User, GeneratedKind::Iteration)
+            (GeneratedKind::User { digits: 0 }, GeneratedKind::Iteration)
         );
+        assert_eq!(kind("user(8)"), GeneratedKind::User { digits: 8 });
         assert_eq!(kind("now"), GeneratedKind::Now(TimeFormat::Rfc3339));
         assert_eq!(kind("now(unix_ms)"), GeneratedKind::Now(TimeFormat::UnixMilliseconds));
         let pattern = TimeFormat::Pattern("%d.%m.%Y".to_owned());
@@ -176,6 +187,8 @@ mod tests {
             "now(iso)",
             "now(%Q%)",
             "user.a",
+            "user(0)",
+            "user(21)",
             "now.a",
             "uuid.",
             "uuid.a b",

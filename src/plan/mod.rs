@@ -38,8 +38,10 @@ pub use elements::hold::event::DisconnectEvent;
 pub use elements::hold::expect::{Expect, Frame, LengthPrefix, MessageContent};
 pub use elements::hold::heartbeat::Heartbeat;
 pub use elements::hold::lifetime::Lifetime;
+pub use elements::hold::message::{Message, MessagePart};
 pub use elements::hold::opening::{OpeningMessages, OpeningStep};
 pub use elements::hold::reconnect::{Jitter, Reconnect};
+pub use elements::hold::send_every::SendEvery;
 pub use elements::hold::settings::HoldSettings;
 pub use elements::hold::stream_pattern::{PatternStep, StreamPattern};
 pub use elements::hold::websocket::WebSocket;
@@ -67,6 +69,7 @@ pub use elements::target::builtin::{
 pub use elements::target::fault_conflict::FaultConflict;
 pub(crate) use elements::target::fault_conflict::as_argument;
 pub use elements::target::faults::Faults;
+pub use elements::target::proxy_protocol::ProxyVersion;
 pub use elements::target::tls::Tls;
 pub use elements::target::{Endpoint, Target};
 pub use elements::threshold::expected::{Sparse, sparse};

@@ -225,6 +225,8 @@ failures! {
     GreetingMissed = "greeting_missed", Application;
     /// The messages that open a conversation took too long.
     OpeningTimeout = "opening_timeout", Application;
+    /// The target stopped reading: a message found no room in the socket's buffers.
+    SendBlocked = "send_blocked", Application;
 }
 
 impl Failure {

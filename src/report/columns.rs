@@ -135,6 +135,7 @@ fn has(protocol: &Protocol, need: Need) -> bool {
         Need::Events => protocol.churn().is_some_and(|churn| !churn.events.is_empty()),
         Need::Reconnects => protocol.churn().is_some_and(Churn::reopens),
         Need::Cookies => protocol.keeps_cookies(),
+        Need::SendEvery => protocol.send_every().is_some(),
         Need::Opening => protocol.opening().is_some(),
         Need::Tls
         | Need::Checks

@@ -65,6 +65,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
             shown: Vec::new(),
             endpoint: Endpoint::Hosts(Vec::new()),
             tls: None,
+            proxy_protocol: None,
             probe: true,
         }],
         scenarios: vec![scenario],

@@ -2,6 +2,7 @@
 
 pub(crate) mod hold;
 pub(crate) mod http;
+pub(crate) mod proxy_header;
 mod route;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -1,5 +1,6 @@
 //! Where a connection goes, and from where.
 
+use crate::plan::ProxyVersion;
 use crate::units::Address;
 use std::net::IpAddr;
 
@@ -12,4 +13,6 @@ pub struct Route<'a> {
     pub from: Option<IpAddr>,
     /// The source port, used as long as it is free; 0 lets the kernel choose it.
     pub port: u16,
+    /// The header with which the connection begins; `None`: with none.
+    pub proxy_protocol: Option<ProxyVersion>,
 }

@@ -43,20 +43,20 @@ pub(crate) fn await_port(port: u16) {
     });
 }
 
-fn source(name: &str) -> PathBuf {
+pub(crate) fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
 }
 
 /// A proxy in front of one server.
-struct HaProxy {
+pub(crate) struct HaProxy {
     _process: Peer,
     folder: TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl HaProxy {
     /// `bind`: what its port speaks, if not what `mode` says.
-    fn start(mode: &str, bind: &str, server: u16) -> Self {
+    pub(crate) fn start(mode: &str, bind: &str, server: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = port();
         let configuration = format!(
@@ -83,7 +83,7 @@ impl HaProxy {
     }
 
     /// A figure of its frontend.
-    fn count(&self, column: &str) -> u64 {
+    pub(crate) fn count(&self, column: &str) -> u64 {
         let text = self.ask().unwrap();
         let mut rows = csv::Reader::from_reader(text.trim_start_matches("# ").as_bytes());
         let at = rows.headers().unwrap().iter().position(|name| name == column).unwrap();
@@ -92,7 +92,7 @@ impl HaProxy {
     }
 
     /// Waits until it has seen the ends of all connections: it counts some things only then.
-    fn settle(&self) {
+    pub(crate) fn settle(&self) {
         await_true("the end of all sessions", Duration::from_secs(20), || self.count("scur") == 0);
     }
 }
@@ -100,7 +100,7 @@ impl HaProxy {
 /// Speaks HTTP/1.1 on one port, and HTTP/2 on the other.
 pub(crate) struct Nginx {
     _process: Peer,
-    folder: TempDir,
+    pub(crate) folder: TempDir,
     pub(crate) port: u16,
     pub(crate) shared: u16,
 }
@@ -127,10 +127,12 @@ impl Nginx {
         Self::with(keeps, "location / { return 200 ok; }")
     }
 
-    fn with(keeps: &str, locations: &str) -> Self {
+    /// `FOLDER` in its locations is its own.
+    pub(crate) fn with(keeps: &str, locations: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, shared) = (port(), port());
         let at = folder.path().display();
+        let locations = locations.replace("FOLDER", &at.to_string());
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
             .concat();

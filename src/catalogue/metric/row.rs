@@ -156,6 +156,8 @@ pub enum Need {
     Cookies,
     /// Messages that open a conversation.
     Opening,
+    /// Messages that are sent every so often.
+    SendEvery,
 }
 
 impl Need {
@@ -180,6 +182,9 @@ impl Need {
             Self::Messages => ("messages", "greeting = \"5s\""),
             Self::Rate => ("a stage with a rate", "rate = \"1000/s\""),
             Self::Cookies => ("cookies", "cookies = true"),
+            Self::SendEvery => {
+                ("messages of its own", "send_every = { every = \"20s\", send = \"…\" }")
+            }
             Self::Opening => (
                 "an opening",
                 "opening = [{ send = \"AUTH secret\\r\\n\", expect = \"+OK\\r\\n\" }]",

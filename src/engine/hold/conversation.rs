@@ -77,6 +77,44 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
+    /// Sends every own message that is due. The next one is due a period after this one was due.
+    pub(super) fn send_own_messages(&mut self, now: u64) {
+        let Some(own) = &self.settings.send_every else { return };
+        let every = own.every.as_nanos();
+        let Some(until) = now.checked_sub(every) else { return };
+        while let Some((slot, since)) = self.next_own.pop(until) {
+            let connection = self.slots.get(slot);
+            if connection.state != ConnectionState::Open || connection.begun_ns > since {
+                continue;
+            }
+            let id = ConnectionId { slot, begun_ns: connection.begun_ns };
+            let Some(socket) = connection.socket.as_ref() else { continue };
+            self.outgoing.clear();
+            self.conversation.send_own(id, &mut self.outgoing);
+            let (length, sent) = (self.outgoing.len(), self.host.send(socket, &self.outgoing));
+            self.outgoing.clear();
+            let taken = *sent.as_ref().unwrap_or(&0);
+            let cell = self.recorder.cell(self.stages.now());
+            cell.counters.add(Counter::BytesSent, taken as u64);
+            match sent {
+                Ok(sent) if sent == length => {
+                    cell.count(Counter::MessagesSent);
+                    self.next_own.push(slot, since + every);
+                }
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    let cause = tls::cause(&error, FailureStage::Hold);
+                    self.connection_lost(slot, cause, now, || reason(&error));
+                }
+                Ok(_) | Err(_) => {
+                    let cause = Cause::new(Failure::SendBlocked, FailureStage::Hold);
+                    self.connection_lost(slot, cause, now, || {
+                        format!(": the socket took {taken} of {length} bytes")
+                    });
+                }
+            }
+        }
+    }
+
     /// Sends `outgoing` as a whole; false if that ended the connection.
     fn send(&mut self, slot: u32, now: u64) -> bool {
         let connection = self.slots.get(slot);

@@ -32,6 +32,9 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             if !event.writable {
                 return;
             }
+            if self.load.proxy_protocol.is_some() && !self.introduce(slot, now) {
+                return;
+            }
             if self.secured {
                 let connection = self.slots.get(slot);
                 connection.state = ConnectionState::Securing;
@@ -64,6 +67,16 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             | ConnectionState::Open
             | ConnectionState::Closing => {}
         }
+    }
+
+    /// Sends the header of an open connection; false if that ended it.
+    fn introduce(&mut self, slot: u32, now: u64) -> bool {
+        let user = self.slots.user(slot);
+        let Some(socket) = self.slots.get(slot).socket.as_ref() else { return false };
+        let Err(error) = self.host.introduce(socket, user) else { return true };
+        let cause = Cause::from_io(&error, FailureStage::Connect);
+        self.abandon_connecting(slot, cause, now, || reason(&error));
+        false
     }
 
     /// Handles a connection that failed before it was seen open. Only an open connection can be
@@ -144,6 +157,9 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         if matches!(self.settings.heartbeat, Some(Heartbeat::Client { .. })) {
             self.next_heartbeat.push(slot, now);
         }
+        if self.settings.send_every.is_some() {
+            self.next_own.push(slot, now);
+        }
         self.connection_opened(slot, now);
     }
 
@@ -168,6 +184,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             }
         }
         self.expire_openings(now);
+        self.send_own_messages(now);
         if let Some(until) = self.settings.greeting.and_then(before) {
             while let Some((slot, since)) = self.awaiting_greeting.pop(until) {
                 let connection = self.slots.get(slot);

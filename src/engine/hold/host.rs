@@ -15,6 +15,12 @@ pub(crate) trait HoldHost: Host {
     /// Where the kernel refuses at once.
     fn connect(&mut self, slot: u32, user: u64) -> io::Result<Self::Socket>;
 
+    /// Sends the header with which an open connection of `user` begins, if it has one.
+    ///
+    /// # Errors
+    /// Of the socket.
+    fn introduce(&mut self, socket: &Self::Socket, user: u64) -> io::Result<()>;
+
     /// Begins or continues the TLS handshake of an open connection of `user`; true once it is done.
     ///
     /// # Errors

@@ -86,6 +86,8 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     awaiting_greeting: DeadlineQueue,
     /// Open connections, by when they opened or their last heartbeat was due.
     next_heartbeat: DeadlineQueue,
+    /// Open connections, by when they opened or their last own message was due.
+    next_own: DeadlineQueue,
     /// Heartbeats without a reply, by when they were sent.
     awaiting_reply: DeadlineQueue,
     /// When to sweep all records next for heartbeats that the server missed.
@@ -124,6 +126,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             opening_messages: DeadlineQueue::default(),
             awaiting_greeting: DeadlineQueue::default(),
             next_heartbeat: DeadlineQueue::default(),
+            next_own: DeadlineQueue::default(),
             awaiting_reply: DeadlineQueue::default(),
             sweep_ns: 0,
             buffer: vec![0; BUFFER].into_boxed_slice(),
@@ -291,10 +294,10 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         };
         let greeting =
             self.settings.greeting.and_then(|within| after(&self.awaiting_greeting, within));
-        let opening = self.settings.opening.as_ref();
-        let opening = opening.and_then(|one| after(&self.opening_messages, one.timeout));
+        let HoldSettings { opening, send_every, .. } = &self.settings;
         [
-            opening,
+            opening.as_ref().and_then(|one| after(&self.opening_messages, one.timeout)),
+            send_every.as_ref().and_then(|own| after(&self.next_own, own.every)),
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),

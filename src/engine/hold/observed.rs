@@ -74,6 +74,10 @@ impl HoldHost for ObservedHoldSockets {
         self.host.connect(slot, user)
     }
 
+    fn introduce(&mut self, socket: &TcpStream, user: u64) -> io::Result<()> {
+        self.host.introduce(socket, user)
+    }
+
     fn secure(&mut self, socket: &TcpStream, user: u64) -> io::Result<bool> {
         let now = self.host.now_ns();
         self.securing_ns.get_or_insert(now);

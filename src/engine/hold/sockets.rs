@@ -6,8 +6,8 @@ use super::super::load::Load;
 use super::super::worker::{Epoll, Precision, SlotId, Sockets};
 use super::HoldHost;
 use crate::plan::Close;
-use crate::workload::socket;
 use crate::workload::tls::Sessions;
+use crate::workload::{proxy_header, socket};
 use rustls::client::UnbufferedClientConnection;
 use std::io;
 use std::net::TcpStream;
@@ -54,6 +54,11 @@ impl HoldHost for Epoll<HoldSockets> {
         let stream = socket::connect(to, route.from, route.port)?;
         self.register(stream.as_fd(), id(slot))?;
         Ok(stream)
+    }
+
+    fn introduce(&mut self, socket: &TcpStream, user: u64) -> io::Result<()> {
+        let version = self.sockets.load.route(user).proxy_protocol;
+        version.map_or(Ok(()), |version| proxy_header::send(version, socket).map(drop))
     }
 
     fn secure(&mut self, socket: &TcpStream, user: u64) -> io::Result<bool> {

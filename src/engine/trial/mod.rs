@@ -16,7 +16,7 @@ use super::load::Load;
 use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use super::wire::Assignment;
-use super::worker_process::websocket;
+use super::worker_process::{websocket, writer};
 use crate::plan::{
     Churn, Level, OnFailure, Plan, Protocol, Ramp, RowOrder, Stage, StartAfter, ThinkTime,
 };
@@ -225,9 +225,10 @@ pub fn try_scenario(
     };
     let wait_ns = wait.as_nanos();
     let trial = if let Some(websocket) = websocket(&load, &settings) {
-        one_connection(load, settings, WebSocketClient::new(websocket), wait_ns)?
+        let client = WebSocketClient::new(websocket).of_users(writer(&load));
+        one_connection(load, settings, client, wait_ns)?
     } else if TcpDialogue::is_needed(&settings) {
-        let dialogue = TcpDialogue::new(&settings);
+        let dialogue = TcpDialogue::new(&settings, writer(&load));
         one_connection(load, settings, dialogue, wait_ns)?
     } else {
         let raw = RawTcp::new(&settings);

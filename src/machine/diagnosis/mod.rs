@@ -148,7 +148,7 @@ impl Evidence<'_> {
             | Failure::BadCloseFrame => RootCause::WrongProtocol,
             Failure::NoRow => RootCause::DataRows,
             Failure::BadValue => RootCause::DataValue,
-            Failure::OtherErrno => RootCause::Unknown,
+            Failure::SendBlocked | Failure::OtherErrno => RootCause::Unknown,
         }
     }
 

@@ -299,7 +299,7 @@ fn held(heartbeat: Heartbeat) -> Option<Protocol> {
 
 fn of_client(every: u64, timeout: u64) -> Option<Protocol> {
     let time = |seconds| Time(std::time::Duration::from_secs(seconds));
-    held(Heartbeat::Client { send: b"ping".to_vec(), every: time(every), timeout: time(timeout) })
+    held(Heartbeat::Client { send: "ping".into(), every: time(every), timeout: time(timeout) })
 }
 
 #[test]

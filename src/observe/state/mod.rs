@@ -240,7 +240,7 @@ impl RunState {
             counted: latest.counters,
             failed: latest.failed.clone(),
             time: latest.time,
-            failure_ratio: self.failure_ratio(index, counters),
+            failure_ratio: self.failure_ratio(index, &counters),
             counters,
             causes,
             diagnoses: facts.scenarios[index].diagnoses.clone(),
@@ -274,10 +274,10 @@ impl RunState {
     }
 
     /// The failures so far, of all attempts.
-    fn failure_ratio(&self, index: usize, counters: Counters) -> Option<Measure> {
+    fn failure_ratio(&self, index: usize, counters: &Counters) -> Option<Measure> {
         let span = MeasuredSpan {
             protocol: &self.plan.scenarios[index].protocol,
-            cell: &Cell { counters, ..Cell::default() },
+            cell: &Cell { counters: *counters, ..Cell::default() },
             gauges: &Gauges::default(),
             length_ns: self.recorded_ns,
         };

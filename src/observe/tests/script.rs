@@ -119,6 +119,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
         shown: vec![format!("{host}:{port}")],
         tls: None,
+        proxy_protocol: None,
         probe: true,
     };
     Plan {

@@ -49,6 +49,8 @@ impl Plan {
                 endpoint: Endpoint::Builtin(server),
                 shown: Vec::new(),
                 tls,
+                // Nothing of the path is measured.
+                proxy_protocol: None,
                 probe: false,
             }],
             scenarios: vec![Scenario {

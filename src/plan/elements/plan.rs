@@ -12,6 +12,7 @@ use crate::plan::elements::hold::expect::RawExpectTable;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::hold::opening::RawOpeningStep;
 use crate::plan::elements::hold::payload::RawEncoded;
+use crate::plan::elements::hold::send_every::RawSendEvery;
 use crate::plan::elements::http::connection::RawConnection;
 use crate::plan::elements::http::request::RawRequest;
 use crate::plan::elements::monitor::{self, RawMonitor};
@@ -69,7 +70,7 @@ table! {
 }
 
 /// The tables in which a misplaced key is looked up.
-pub(in crate::plan) const TABLES: [&Keys; 14] = [
+pub(in crate::plan) const TABLES: [&Keys; 15] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
     &RawTarget::KEYS,
@@ -80,6 +81,7 @@ pub(in crate::plan) const TABLES: [&Keys; 14] = [
     &RawEncoded::KEYS,
     &RawExpectTable::KEYS,
     &RawOpeningStep::KEYS,
+    &RawSendEvery::KEYS,
     &RawThresholdTable::KEYS,
     &RawConnection::KEYS,
     &RawFaults::KEYS,

@@ -4,7 +4,7 @@ use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
 use crate::plan::{
     Churn, Close, Data, Heartbeat, HoldSettings, Http, HttpVersion, Lifetime, OnFull,
-    OpeningMessages, Request,
+    OpeningMessages, Request, SendEvery,
 };
 use crate::units::{Count, Time};
 
@@ -150,6 +150,7 @@ impl Protocol {
         match need {
             Need::Checks => sends(|http| !http.checks.is_empty()),
             Need::Cookies => sends(|http| http.cookies),
+            Need::SendEvery => has(|hold| hold.send_every.is_some()),
             Need::Opening => has(|hold| hold.opening.is_some()),
             Need::Heartbeat => has(|hold| hold.heartbeat.is_some()),
             Need::ServerHeartbeat => {
@@ -177,6 +178,11 @@ impl Protocol {
         self.heartbeat().map(|heartbeat| match heartbeat {
             Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
         })
+    }
+
+    /// The messages that are sent every so often and not replied to.
+    pub fn send_every(&self) -> Option<&SendEvery> {
+        self.hold().and_then(|hold| hold.send_every.as_ref())
     }
 
     /// What is sent and awaited before a connection counts as open.

@@ -8,7 +8,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, OneOrMany, count, table, words};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
-use crate::plan::{HeaderName, HeaderValue, Heartbeat, RequestPath};
+use crate::plan::{HeaderName, HeaderValue, Heartbeat, Message, MessagePart, RequestPath};
 use crate::units::Count;
 
 words! {
@@ -110,8 +110,14 @@ pub(super) fn websocket(
 
 /// Messages of type text are UTF-8.
 fn refuse_bytes(keys: &RawHold, hold: &HoldSettings, errors: &mut Errors) {
-    let mut refuse = |bytes: &[u8], at: Option<Span>| {
-        if let (Err(wrong), Some(at)) = (std::str::from_utf8(bytes), at) {
+    let mut refuse = |message: &Message, at: Option<Span>| {
+        let text = |part: &MessagePart| match part {
+            MessagePart::Bytes(bytes) => bytes.clone(),
+            // Digits.
+            MessagePart::User { .. } => b"0".to_vec(),
+        };
+        let bytes: Vec<u8> = message.parts.iter().flat_map(text).collect();
+        if let (Err(wrong), Some(at)) = (std::str::from_utf8(&bytes), at) {
             errors
                 .add(at, format!("a text message is UTF-8, and these bytes are not ({wrong})"))
                 .help("write `message = \"binary\"` in the scenario to send them as they are");
@@ -120,6 +126,10 @@ fn refuse_bytes(keys: &RawHold, hold: &HoldSettings, errors: &mut Errors) {
     if let Some(Heartbeat::Client { send, .. }) = &hold.heartbeat {
         let at = keys.heartbeat.value().and_then(|raw| Some(raw.send.given()?.at));
         refuse(send, at);
+    }
+    if let Some(own) = &hold.send_every {
+        let at = keys.send_every.value().and_then(|raw| Some(raw.send.given()?.at));
+        refuse(&own.send, at);
     }
     let steps = hold.opening.iter().flat_map(|opening| &opening.steps);
     for (step, raw) in steps.zip(keys.opening.value().into_iter().flatten()) {

@@ -78,7 +78,7 @@ fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
     assert_eq!(hold(&plan), &expected);
     let client = "scenarios.hold.heartbeat={ from = \"client\", send = \"ping\", every = \"3s\" }";
     let (every, timeout) = (seconds(3), seconds(3));
-    let heartbeat = Heartbeat::Client { send: b"ping".to_vec(), every, timeout };
+    let heartbeat = Heartbeat::Client { send: "ping".into(), every, timeout };
     assert_eq!(hold(&set(HOLD, &[client])).heartbeat, Some(heartbeat));
     let server = "scenarios.hold.heartbeat={ from = \"server\", every = \"60s\" }";
     let heartbeat = Heartbeat::Server { every: seconds(60), grace: seconds(10) };

@@ -3,14 +3,15 @@
 //! **Invariant:** of a connection nothing is kept but its step and how far a message has come.
 
 use super::matcher::{MatchState, Matched, MessageMatcher};
+use super::writer::MessageWriter;
 use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received, shown};
-use crate::plan::{Expect, Heartbeat, HoldSettings, Secrets};
+use crate::plan::{Expect, Heartbeat, HoldSettings, Message, Secrets};
 use crate::record::Failure;
 
 /// A message of the opening.
 #[derive(Debug)]
 struct DialogueStep {
-    send: Option<Vec<u8>>,
+    send: Message,
     expect: Option<MessageMatcher>,
 }
 
@@ -20,7 +21,9 @@ pub(crate) struct TcpDialogue {
     opening: Vec<DialogueStep>,
     /// What every message after the opening must be; `None`: each read is a message.
     expect: Option<MessageMatcher>,
-    beat: Vec<u8>,
+    beat: Message,
+    own: Message,
+    writer: MessageWriter,
     secrets: Secrets,
 }
 
@@ -36,32 +39,41 @@ pub(crate) struct DialogueState {
 impl TcpDialogue {
     /// Whether connections need one: without, they keep less.
     pub(crate) fn is_needed(settings: &HoldSettings) -> bool {
-        settings.opening.is_some() || matches!(settings.expect, Some(Expect::Varying { .. }))
+        let beats_vary = match &settings.heartbeat {
+            Some(Heartbeat::Client { send, .. }) => send.fixed().is_none(),
+            Some(Heartbeat::Server { .. }) | None => false,
+        };
+        settings.opening.is_some()
+            || settings.send_every.is_some()
+            || beats_vary
+            || matches!(settings.expect, Some(Expect::Varying { .. }))
     }
 
     /// The settings of its connections.
-    pub(crate) fn new(settings: &HoldSettings) -> Self {
+    pub(crate) fn new(settings: &HoldSettings, writer: MessageWriter) -> Self {
         let beat = match &settings.heartbeat {
             Some(Heartbeat::Client { send, .. }) => send.clone(),
-            Some(Heartbeat::Server { .. }) | None => Vec::new(),
+            Some(Heartbeat::Server { .. }) | None => Message::default(),
         };
         let steps = settings.opening.iter().flat_map(|opening| &opening.steps);
         let steps = steps.map(|step| DialogueStep {
-            send: step.send.clone(),
+            send: step.send.clone().unwrap_or_default(),
             expect: step.expect.as_ref().map(MessageMatcher::new),
         });
         Self {
             opening: steps.collect(),
             expect: settings.expect.as_ref().map(MessageMatcher::new),
             beat,
+            own: settings.send_every.as_ref().map(|own| own.send.clone()).unwrap_or_default(),
+            writer,
             secrets: settings.secrets.clone(),
         }
     }
 
     /// Sends messages up to the next one that is replied to; true if there is none.
-    fn go_on(&self, state: &mut DialogueState, out: &mut Vec<u8>) -> bool {
+    fn go_on(&self, slot: u32, state: &mut DialogueState, out: &mut Vec<u8>) -> bool {
         while let Some(step) = self.opening.get(usize::from(state.step)) {
-            out.extend_from_slice(step.send.as_deref().unwrap_or_default());
+            self.writer.write(&step.send, slot, out);
             if step.expect.is_some() {
                 return false;
             }
@@ -71,7 +83,13 @@ impl TcpDialogue {
     }
 
     /// Takes bytes of the opening.
-    fn open(&self, state: &mut DialogueState, bytes: &[u8], out: &mut Vec<u8>) -> Received {
+    fn open(
+        &self,
+        id: ConnectionId,
+        state: &mut DialogueState,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Received {
         let mut used = 0;
         while used < bytes.len() {
             let step = self.opening.get(usize::from(state.step));
@@ -81,7 +99,7 @@ impl TcpDialogue {
                 Matched::Whole(length) => {
                     used += length;
                     state.step += 1;
-                    if self.go_on(state, out) {
+                    if self.go_on(id.slot, state, out) {
                         return Received { used, event: ConversationEvent::Opened };
                     }
                 }
@@ -114,11 +132,11 @@ impl Conversation for TcpDialogue {
 
     fn begin_opening(
         &mut self,
-        _id: ConnectionId,
+        id: ConnectionId,
         state: &mut DialogueState,
         out: &mut Vec<u8>,
     ) -> bool {
-        self.go_on(state, out)
+        self.go_on(id.slot, state, out)
     }
 
     fn awaited(&self, state: &DialogueState) -> String {
@@ -132,13 +150,13 @@ impl Conversation for TcpDialogue {
 
     fn receive(
         &mut self,
-        _id: ConnectionId,
+        id: ConnectionId,
         state: &mut DialogueState,
         bytes: &[u8],
         out: &mut Vec<u8>,
     ) -> Received {
         if usize::from(state.step) < self.opening.len() {
-            return self.open(state, bytes, out);
+            return self.open(id, state, bytes, out);
         }
         let (mut used, mut messages) = (0, 0);
         match &self.expect {
@@ -164,8 +182,12 @@ impl Conversation for TcpDialogue {
         Received { used, event: ConversationEvent::Messages { messages, heartbeats: messages } }
     }
 
-    fn send_heartbeat(&mut self, _id: ConnectionId, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.beat);
+    fn send_heartbeat(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+        self.writer.write(&self.beat, id.slot, out);
+    }
+
+    fn send_own(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+        self.writer.write(&self.own, id.slot, out);
     }
 
     fn close(&mut self, _state: &mut DialogueState, _out: &mut Vec<u8>) {}
@@ -201,7 +223,10 @@ mod tests {
             step(Some("!\r\n"), Some(Expect::Varying { frame: None, content: Some(pattern) })),
         ];
         let opening = Some(OpeningMessages { steps, timeout: Time::default() });
-        TcpDialogue::new(&HoldSettings { opening, expect, ..HoldSettings::default() })
+        TcpDialogue::new(
+            &HoldSettings { opening, expect, ..HoldSettings::default() },
+            MessageWriter::default(),
+        )
     }
 
     /// What is told of bytes in pieces of one size: how many were used until the opening was done,
@@ -278,11 +303,14 @@ mod tests {
 
     #[test]
     fn what_is_only_sent_is_done_at_once() {
-        let steps = vec![OpeningStep { send: Some(b"hi".to_vec()), expect: None }];
+        let steps = vec![OpeningStep { send: Some("hi".into()), expect: None }];
         let opening = Some(OpeningMessages { steps, timeout: Time::default() });
         let settings = HoldSettings { opening, ..HoldSettings::default() };
-        let (mut dialogue, mut state, mut out) =
-            (TcpDialogue::new(&settings), DialogueState::default(), Vec::new());
+        let (mut dialogue, mut state, mut out) = (
+            TcpDialogue::new(&settings, MessageWriter::default()),
+            DialogueState::default(),
+            Vec::new(),
+        );
         assert!(TcpDialogue::is_needed(&settings));
         assert!(dialogue.begin_opening(ID, &mut state, &mut out));
         assert_eq!(out, b"hi");

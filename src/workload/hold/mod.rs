@@ -11,6 +11,7 @@ pub(crate) mod dialogue;
 mod matcher;
 pub(crate) mod raw;
 pub(crate) mod websocket;
+pub(crate) mod writer;
 
 use crate::record::Failure;
 use crate::units::hex;
@@ -127,6 +128,9 @@ pub(crate) trait Conversation {
 
     /// Appends a heartbeat of this side.
     fn send_heartbeat(&mut self, id: ConnectionId, out: &mut Vec<u8>);
+
+    /// Appends the message that this side sends every so often.
+    fn send_own(&mut self, _id: ConnectionId, _out: &mut Vec<u8>) {}
 
     /// Appends the closing handshake of this side, such as a Close frame.
     fn close(&mut self, state: &mut Self::State, out: &mut Vec<u8>);

@@ -21,7 +21,7 @@ impl RawTcp {
     /// The settings of its connections.
     pub(crate) fn new(settings: &HoldSettings) -> Self {
         let beat = match &settings.heartbeat {
-            Some(Heartbeat::Client { send, .. }) => send.clone(),
+            Some(Heartbeat::Client { send, .. }) => send.fixed().unwrap_or_default().to_vec(),
             Some(Heartbeat::Server { .. }) | None => Vec::new(),
         };
         let expect = match &settings.expect {

@@ -4,7 +4,7 @@ use super::transport::Transport;
 use crate::record::Failure;
 use crate::units::Address;
 use crate::workload::Route;
-use crate::workload::socket;
+use crate::workload::{proxy_header, socket};
 use nix::errno::Errno;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -61,6 +61,9 @@ pub(super) fn end(transport: &Transport, route: Route<'_>) -> io::Result<Opened>
         && stream.local_addr()? == *to
     {
         return Err(Errno::ECONNREFUSED.into());
+    }
+    if let (Some(version), Transport::Tcp(stream, _)) = (route.proxy_protocol, transport) {
+        proxy_header::send(version, stream)?;
     }
     Ok(Opened::Now)
 }

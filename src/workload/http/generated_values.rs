@@ -51,7 +51,9 @@ impl ValueGenerator {
                 let chosen = usize::try_from(at).ok().and_then(|at| choices.get(at));
                 chosen.cloned().unwrap_or_default()
             }
-            GeneratedKind::User => of.user.to_string(),
+            GeneratedKind::User { digits } => {
+                format!("{:0width$}", of.user, width = usize::from(*digits))
+            }
             GeneratedKind::Iteration => of.iteration.to_string(),
             GeneratedKind::Now(format) => time(format, unix_ns),
         }
@@ -114,7 +116,8 @@ mod tests {
             "4b3a45df-3e5a-4388-82df-5705bd6760d0"
         );
         assert_eq!(value("random.int(1,100)", GeneratedKind::Integer(1, 100), 42, 0), "10");
-        assert_eq!(value("user", GeneratedKind::User, 42, 0), "3");
+        assert_eq!(value("user", GeneratedKind::User { digits: 0 }, 42, 0), "3");
+        assert_eq!(value("user(4)", GeneratedKind::User { digits: 4 }, 42, 0), "0003");
         assert_eq!(value("iteration", GeneratedKind::Iteration, 42, 0), "9");
     }
 

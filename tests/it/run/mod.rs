@@ -13,6 +13,7 @@ mod missing;
 mod named_checks;
 mod narrated;
 mod openings;
+mod own_messages;
 mod payloads;
 mod quickstart;
 mod read_once;

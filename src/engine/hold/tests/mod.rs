@@ -72,7 +72,7 @@ fn every_way_to_end_a_connection_is_told_apart() {
 #[test]
 fn times_are_of_successes_alone() {
     let heartbeat =
-        Heartbeat::Client { send: b"ping".to_vec(), every: seconds(2), timeout: seconds(1) };
+        Heartbeat::Client { send: "ping".into(), every: seconds(2), timeout: seconds(1) };
     let script: Script = Box::new(|simulation, slot, user| {
         let now = simulation.now_ns;
         // One in four is refused at once, one in four is never opened.
@@ -139,7 +139,7 @@ fn a_silent_server_is_noticed_when_its_heartbeat_is_late() {
 #[test]
 fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
     let heartbeat =
-        Heartbeat::Client { send: b"ping".to_vec(), every: seconds(2), timeout: seconds(1) };
+        Heartbeat::Client { send: "ping".into(), every: seconds(2), timeout: seconds(1) };
     let on_send: Script = Box::new(|simulation, slot, _| {
         let (now, sent) = (simulation.now_ns, simulation.sent);
         if slot != 3 || sent < 40 {
@@ -164,7 +164,7 @@ fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
 #[test]
 fn an_end_that_comes_instead_of_a_reply_is_told_from_one_in_silence() {
     let heartbeat =
-        Heartbeat::Client { send: b"ping".to_vec(), every: seconds(2), timeout: seconds(1) };
+        Heartbeat::Client { send: "ping".into(), every: seconds(2), timeout: seconds(1) };
     let on_send: Script = Box::new(|simulation, slot, _| {
         let act = [Act::Fin, Act::Reset, Act::Say(b"ok")][slot as usize % 3];
         let now = simulation.now_ns;

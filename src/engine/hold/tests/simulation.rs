@@ -89,6 +89,10 @@ impl HoldHost for Simulation {
         Ok(Shared::new(slot))
     }
 
+    fn introduce(&mut self, _slot: &Shared<u32>, _user: u64) -> io::Result<()> {
+        Ok(())
+    }
+
     fn secure(&mut self, slot: &Shared<u32>, _user: u64) -> io::Result<bool> {
         match self.take(slot.get()) {
             None => Ok(false),
@@ -243,6 +247,7 @@ pub(super) fn run_part<C: Conversation>(
         sources: crate::machine::Sources::default(),
         ports: None,
         tls: plan.targets[0].tls.as_ref().map(|_| secured::anyone()),
+        proxy_protocol: None,
         stock: std::sync::Arc::default(),
         rows: crate::engine::rows::RowSource::Any,
         plan,

@@ -17,6 +17,7 @@ fn websocket(heartbeat: Beat) -> WebSocketClient {
         headers: Vec::new(),
         protocols: Vec::new(),
         opening: Vec::new(),
+        own: None,
         is_binary: true,
         expect: Some("ok".into()),
         heartbeat,
@@ -93,7 +94,7 @@ fn open_after(ms: u64) -> Script {
 #[test]
 fn a_connection_counts_once_its_handshake_is_done_and_leaves_with_a_goodbye() {
     let settings = settings(Some(Heartbeat::Client {
-        send: Vec::new(),
+        send: crate::plan::Message::default(),
         every: seconds(2),
         timeout: seconds(1),
     }));

@@ -1,6 +1,6 @@
 //! Which side sends heartbeats, and how they are checked.
 
-use crate::plan::elements::hold::payload::{RawPayload, payload};
+use crate::plan::elements::hold::message::{Message, RawMessage, message};
 use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::error::Errors;
 use crate::plan::raw::{RawTable, table, words};
@@ -23,7 +23,7 @@ pub enum Heartbeat {
     /// `timeout`; a ping of a WebSocket awaits its pong.
     Client {
         /// The message to send; empty for a ping.
-        send: Vec<u8>,
+        send: Message,
         /// The period; not zero.
         every: Time,
         /// How long the reply may take; not longer than `every`.
@@ -67,9 +67,9 @@ table! {
     may {
         /// From the server: how late a message may be. Default: `10s`.
         grace: Time,
-        /// From the client: the message to send, text or `{ hex = "c000" }`. ws-hold: default a
-        /// ping.
-        send: RawPayload,
+        /// From the client: the message to send: text, in which `${user}` is the user's number,
+        /// bytes as `{ hex = "c000" }`, or a list of them. ws-hold: default a ping.
+        send: RawMessage,
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is
         /// shorter.
         timeout: Time,
@@ -112,7 +112,7 @@ pub(in crate::plan) fn heartbeat(
                     .help("add `send = \"ping\"`: what is sent");
             }
             Heartbeat::Client {
-                send: payload(&raw.send, "send", errors).unwrap_or_default(),
+                send: message(&raw.send, errors).unwrap_or_default(),
                 every,
                 timeout: time_within(&raw.timeout, "timeout", default, (every, "every"), errors),
             }

@@ -6,9 +6,11 @@ pub(in crate::plan) mod event;
 pub(in crate::plan) mod expect;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
+pub(in crate::plan) mod message;
 pub(in crate::plan) mod opening;
 pub(in crate::plan) mod payload;
 pub(in crate::plan) mod reconnect;
+pub(in crate::plan) mod send_every;
 pub(in crate::plan) mod settings;
 pub(in crate::plan) mod stream_pattern;
 pub(in crate::plan) mod websocket;
@@ -20,6 +22,7 @@ use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::hold::lifetime::RawLifetime;
 use crate::plan::elements::hold::opening::RawOpeningStep;
 use crate::plan::elements::hold::reconnect::RawReconnect;
+use crate::plan::elements::hold::send_every::RawSendEvery;
 use crate::plan::raw::{RawTable, table};
 use crate::units::Time;
 
@@ -40,6 +43,9 @@ table! {
         greeting: Time,
         /// tcp-hold, ws-hold: which side sends heartbeats, and how they are checked.
         heartbeat: RawHeartbeat,
+        /// tcp-hold, ws-hold: a message that is sent every so often and not replied to:
+        /// `{ every = "20s", send = "…" }`.
+        send_every: RawSendEvery,
         /// tcp-hold, ws-hold: how planned ends are made. Default: `fin`.
         close: CloseWord,
         /// tcp-hold, ws-hold: what follows a connection that was lost, dropped or not opened:
@@ -63,6 +69,7 @@ impl RawHold {
             && !heartbeat.value().is_some_and(RawTable::is_doubtful)
             && !self.expect.is_wrong()
             && !self.opening.is_wrong()
+            && !self.send_every.is_wrong()
             && !self.greeting.is_wrong()
             && !churn_is_wrong
     }

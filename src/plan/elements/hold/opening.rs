@@ -2,7 +2,7 @@
 
 use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::hold::expect::{Expect, RawExpect, expect};
-use crate::plan::elements::hold::payload::{RawPayload, payload};
+use crate::plan::elements::hold::message::{Message, RawMessage, message};
 use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::error::Errors;
 use crate::plan::raw::{RawTable, table, time};
@@ -23,7 +23,7 @@ pub struct OpeningMessages {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpeningStep {
     /// What is sent.
-    pub send: Option<Vec<u8>>,
+    pub send: Option<Message>,
     /// What must come before the next step; `None`: nothing is waited for.
     pub expect: Option<Expect>,
 }
@@ -42,8 +42,9 @@ table! {
     RawOpeningStep, "a step of `opening`", write "a table: `{ send = \"AUTH secret\\r\\n\", expect = \"+OK\\r\\n\" }`", in "`opening = [{ … }]` of a scenario",
     must {}
     may {
-        /// What is sent: text, or bytes as `{ hex = "c000" }`.
-        send: RawPayload,
+        /// What is sent: text, in which `${user}` is the user's number, bytes as
+        /// `{ hex = "c000" }`, or a list of them, one behind the other.
+        send: RawMessage,
         /// What must come before the next step. Default: nothing is waited for.
         expect: RawExpect,
     }
@@ -77,7 +78,7 @@ pub(super) fn opening(
                 .help("add `send = \"…\"`, `expect = \"…\"`, or both");
         }
         OpeningStep {
-            send: payload(&step.send, "send", errors),
+            send: message(&step.send, errors),
             expect: expect(&step.expect, spoken, errors),
         }
     });

@@ -4,6 +4,7 @@ use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::expect::{Expect, expect};
 use crate::plan::elements::hold::heartbeat::heartbeat;
 use crate::plan::elements::hold::opening::{OpeningMessages, opening};
+use crate::plan::elements::hold::send_every::{SendEvery, send_every};
 use crate::plan::elements::hold::websocket::{Spoken, WebSocket};
 use crate::plan::elements::hold::{RawHold, churn};
 use crate::plan::error::Errors;
@@ -25,6 +26,8 @@ pub struct HoldSettings {
     pub greeting: Option<Time>,
     /// Who keeps the connection alive, and how it is watched.
     pub heartbeat: Option<Heartbeat>,
+    /// What is sent every so often and not replied to.
+    pub send_every: Option<SendEvery>,
     /// How long a connection may take to open.
     pub connect_timeout: Time,
     /// How planned ends are made.
@@ -45,6 +48,7 @@ impl Default for HoldSettings {
             expect: None,
             greeting: None,
             heartbeat: None,
+            send_every: None,
             connect_timeout: CONNECT_TIMEOUT,
             close: Close::Fin,
             churn: Churn::default(),
@@ -73,6 +77,7 @@ pub(in crate::plan::elements) fn held(
         expect: expect(&raw.expect, spoken, errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, spoken, errors)),
+        send_every: send_every(&raw.send_every, errors),
         connect_timeout: time(connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),
         close: match raw.close.value() {
             Some(CloseWord::Rst) => Close::Rst,

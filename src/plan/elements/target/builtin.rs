@@ -152,6 +152,13 @@ fn report_unspoken(user: &User<'_>, errors: &mut Errors) {
             .add(at, "a built-in server does not take part in an `opening`")
             .help("write the address of a server that does: `address = \"127.0.0.1:6379\"`");
     }
+    if let (Some(Heartbeat::Client { send, .. }), Some(at)) = (&hold.heartbeat, user.heartbeat)
+        && send.fixed().is_none()
+    {
+        errors
+            .add(at, "a built-in server replies to the same message each time, and this one varies")
+            .help("leave `${user}` out of `send`, or write the address of another server");
+    }
     if let (Some(Expect::Varying { .. }), Some(at)) = (&hold.expect, user.expect) {
         errors
             .add(at, "a built-in server sends the same message each time, and this one varies")
@@ -174,7 +181,7 @@ fn tcp_hold_server(
         let (every, reply_to) = match &hold.heartbeat {
             Some(Heartbeat::Server { every, .. }) => (Some(*every), None),
             Some(Heartbeat::Client { send, .. }) => {
-                (None, Some(send.clone()).filter(|send| !send.is_empty()))
+                (None, send.fixed().filter(|send| !send.is_empty()).map(<[u8]>::to_vec))
             }
             None => (None, None),
         };

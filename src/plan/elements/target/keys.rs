@@ -19,6 +19,16 @@ words! {
     }
 }
 
+words! {
+    /// The version of the PROXY protocol.
+    ProxyWord {
+        /// A line of text.
+        V1 = "v1",
+        /// Binary.
+        V2 = "v2",
+    }
+}
+
 table! {
     /// A system under test: addresses, or a server that planrun starts itself.
     #[schemars(rename = "Target")]
@@ -42,6 +52,9 @@ table! {
         /// server's own certificate. http: for addresses that begin with `https://`, which need it
         /// only to say more than that.
         tls: RawTls,
+        /// Each connection begins with a header of the PROXY protocol, which tells the target's
+        /// proxy whose it is: `v1` (a line) or `v2` (binary).
+        proxy_protocol: ProxyWord,
         /// Whether a connection is opened to each address, and closed again, to see that it accepts
         /// any before the run. Default: true.
         probe: bool,

@@ -5,6 +5,7 @@ pub(in crate::plan) mod builtin;
 pub(in crate::plan) mod fault_conflict;
 pub(in crate::plan) mod faults;
 pub(in crate::plan) mod keys;
+pub(in crate::plan) mod proxy_protocol;
 pub(in crate::plan) mod tls;
 pub(in crate::plan) mod user;
 
@@ -15,6 +16,7 @@ use crate::plan::elements::target::address::HostPort;
 use crate::plan::elements::target::address::HttpUrl;
 use crate::plan::elements::target::address::Site;
 use crate::plan::elements::target::keys::RawTarget;
+use crate::plan::elements::target::proxy_protocol::ProxyVersion;
 use crate::plan::elements::target::tls::Tls;
 use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
@@ -35,6 +37,8 @@ pub struct Target {
     pub shown: Vec<String>,
     /// Connections are secured before they count as open; `None`: they are plain.
     pub tls: Option<Tls>,
+    /// Each connection begins with this header; `None`: with none.
+    pub proxy_protocol: Option<ProxyVersion>,
     /// Whether a connection is opened to each address, and closed again, before the run.
     pub probe: bool,
 }
@@ -82,7 +86,11 @@ pub(in crate::plan) fn targets(
         let shown = given.as_ref().map_or_else(Vec::new, |given| shown(&given.value));
         let probe = given.as_ref().and_then(|given| given.value.probe.value());
         let probe = probe.copied().unwrap_or(true);
-        targets.push(Target { name: key.name.clone(), endpoint, shown, tls, probe });
+        let proxy_protocol = given
+            .as_ref()
+            .and_then(|given| proxy_protocol::proxy_protocol(&given.value, &endpoint, errors));
+        let name = key.name.clone();
+        targets.push(Target { name, endpoint, shown, tls, proxy_protocol, probe });
     }
     targets
 }

@@ -18,8 +18,9 @@ pub(crate) use handshake::accept_for;
 pub(crate) use state::WebSocketState;
 pub(crate) use violation::Violation;
 
+use super::writer::MessageWriter;
 use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
-use crate::plan::{Expect, OpeningStep, Secrets};
+use crate::plan::{Expect, Message, OpeningStep, Secrets};
 use crate::record::Failure;
 use frame::Opcode;
 use handshake::UpgradeRequest;
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub opening: Vec<OpeningStep>,
     /// Every message must be this; `None` takes any.
     pub expect: Option<Expect>,
+    /// The message that is sent every so often.
+    pub own: Option<Message>,
     /// Whether messages of this side are binary.
     pub is_binary: bool,
     /// The message that counts as a heartbeat, and the one sent as such.
@@ -70,7 +73,7 @@ pub(crate) enum HeartbeatFrame {
     /// This side sends a message: the next one of the server.
     Reply {
         /// The message to send.
-        payload: Vec<u8>,
+        payload: Message,
     },
 }
 
@@ -82,6 +85,9 @@ pub(crate) struct WebSocketClient {
     opening: Vec<Option<PayloadMatcher>>,
     expect: Option<PayloadMatcher>,
     settings: Settings,
+    writer: MessageWriter,
+    /// The payload that is about to be sent.
+    payload: Vec<u8>,
     masks: fastrand::Rng,
     /// By slot, what has come of a head or control frame that is not complete.
     partial: HashMap<u32, Vec<u8>>,
@@ -103,8 +109,15 @@ impl WebSocketClient {
             expect: settings.expect.as_ref().map(PayloadMatcher::new),
             masks: fastrand::Rng::with_seed(settings.seed),
             settings,
+            writer: MessageWriter::default(),
+            payload: Vec::new(),
             partial: HashMap::new(),
         }
+    }
+
+    /// The same with messages of these users.
+    pub(crate) fn of_users(self, writer: MessageWriter) -> Self {
+        Self { writer, ..self }
     }
 
     /// Two numbers that look like chance and belong to one connection, so that nothing of them must
@@ -161,11 +174,13 @@ impl WebSocketClient {
     }
 
     /// Sends messages of the opening up to the next one that is replied to; true if there is none.
-    fn go_on(&mut self, state: &mut WebSocketState, out: &mut Vec<u8>) -> bool {
+    fn go_on(&mut self, slot: u32, state: &mut WebSocketState, out: &mut Vec<u8>) -> bool {
         while let Some(step) = self.settings.opening.get(state.step()) {
             if let Some(payload) = &step.send {
                 let mask = self.masks.u32(..).to_be_bytes();
-                frame::write(out, self.settings.opcode(), Some(mask), payload);
+                self.payload.clear();
+                self.writer.write(payload, slot, &mut self.payload);
+                frame::write(out, self.settings.opcode(), Some(mask), &self.payload);
             }
             if step.expect.is_some() {
                 return false;
@@ -196,11 +211,11 @@ impl Conversation for WebSocketClient {
 
     fn begin_opening(
         &mut self,
-        _id: ConnectionId,
+        id: ConnectionId,
         state: &mut WebSocketState,
         out: &mut Vec<u8>,
     ) -> bool {
-        self.go_on(state, out)
+        self.go_on(id.slot, state, out)
     }
 
     fn awaited(&self, state: &WebSocketState) -> String {
@@ -250,9 +265,19 @@ impl Conversation for WebSocketClient {
                 frame::write(out, Opcode::Ping, Some(mask), &payload);
             }
             HeartbeatFrame::Reply { payload } => {
-                frame::write(out, self.settings.opcode(), Some(mask), payload);
+                self.payload.clear();
+                self.writer.write(payload, id.slot, &mut self.payload);
+                frame::write(out, self.settings.opcode(), Some(mask), &self.payload);
             }
         }
+    }
+
+    fn send_own(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+        let Some(own) = &self.settings.own else { return };
+        let mask = self.masks.u32(..).to_be_bytes();
+        self.payload.clear();
+        self.writer.write(own, id.slot, &mut self.payload);
+        frame::write(out, self.settings.opcode(), Some(mask), &self.payload);
     }
 
     fn close(&mut self, state: &mut WebSocketState, out: &mut Vec<u8>) {

@@ -76,14 +76,14 @@ impl WebSocketClient {
         out: &mut Vec<u8>,
     ) -> Result<ReadStep, ConversationError> {
         if state.is_in_frame() {
-            return self.payload(state, bytes, out);
+            return self.take_payload(id, state, bytes, out);
         }
         if state.is_partial() {
             return self.rest(id, state, bytes, out);
         }
         match header(bytes)? {
             Some(header) if !header.opcode.is_control() => {
-                let mut piece = self.begin_frame(state, &header, out)?;
+                let mut piece = self.begin_frame(id, state, &header, out)?;
                 piece.used = header.size;
                 Ok(piece)
             }
@@ -126,7 +126,7 @@ impl WebSocketClient {
                     let heartbeats = self.control(id, state, frame, out)?;
                     ReadStep { heartbeats, ..ReadStep::default() }
                 } else {
-                    self.begin_frame(state, &header, out)?
+                    self.begin_frame(id, state, &header, out)?
                 };
                 piece.used = used;
                 return Ok(piece);
@@ -144,6 +144,7 @@ impl WebSocketClient {
     /// Begins a frame of a message.
     fn begin_frame(
         &mut self,
+        id: ConnectionId,
         state: &mut WebSocketState,
         header: &FrameHeader,
         out: &mut Vec<u8>,
@@ -164,12 +165,13 @@ impl WebSocketClient {
             Ok(left) if length <= u64::from(limit) => state.begin_frame(left, header.is_final),
             _ => return Err(violated(Violation::TooLong { length, limit })),
         }
-        if header.length == 0 { self.end_of_frame(state, out) } else { Ok(ReadStep::default()) }
+        if header.length == 0 { self.end_of_frame(id, state, out) } else { Ok(ReadStep::default()) }
     }
 
     /// Takes in payload of a message.
-    fn payload(
+    fn take_payload(
         &mut self,
+        id: ConnectionId,
         state: &mut WebSocketState,
         bytes: &[u8],
         out: &mut Vec<u8>,
@@ -188,14 +190,18 @@ impl WebSocketClient {
             None => state.check_text(payload).map_err(violated)?,
         }
         state.pass(length);
-        let mut piece =
-            if state.is_in_frame() { ReadStep::default() } else { self.end_of_frame(state, out)? };
+        let mut piece = if state.is_in_frame() {
+            ReadStep::default()
+        } else {
+            self.end_of_frame(id, state, out)?
+        };
         piece.used = length;
         Ok(piece)
     }
 
     fn end_of_frame(
         &mut self,
+        id: ConnectionId,
         state: &mut WebSocketState,
         out: &mut Vec<u8>,
     ) -> Result<ReadStep, ConversationError> {
@@ -212,7 +218,10 @@ impl WebSocketClient {
         }
         if self.is_opening(*state) {
             state.set_step(state.step() + 1);
-            return Ok(ReadStep { is_opened: self.go_on(state, out), ..ReadStep::default() });
+            return Ok(ReadStep {
+                is_opened: self.go_on(id.slot, state, out),
+                ..ReadStep::default()
+            });
         }
         let beats = matches!(
             self.settings.heartbeat,

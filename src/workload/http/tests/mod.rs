@@ -235,6 +235,7 @@ async fn connections_that_do_not_open_say_why() {
         to: &refusing.local_addr().unwrap().into(),
         from: Some([192, 0, 2, 1].into()),
         port: 0,
+        proxy_protocol: None,
     };
     let mut stranger =
         Line::new(Rc::new(request_set(vec![get()], 2_000, 2_000)), elsewhere, Rc::clone(&open));

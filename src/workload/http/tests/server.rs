@@ -190,7 +190,7 @@ impl Line {
     }
 
     fn route(&self) -> Route<'_> {
-        Route { to: &self.to, from: self.from, port: 0 }
+        Route { to: &self.to, from: self.from, port: 0, proxy_protocol: None }
     }
 
     fn hang_up(&mut self) {
@@ -283,7 +283,7 @@ impl Line {
 /// A client, and how many of its connections are open.
 pub(super) fn connection(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
     let open = Rc::new(Cell::new(0));
-    let route = Route { to: &to.into(), from: None, port: 0 };
+    let route = Route { to: &to.into(), from: None, port: 0, proxy_protocol: None };
     (Line::new(Rc::new(settings), route, Rc::clone(&open)), open)
 }
 

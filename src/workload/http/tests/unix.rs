@@ -10,7 +10,7 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.sock");
     let to = Address::Unix(path.as_path().into());
-    let route = Route { to: &to, from: None, port: 0 };
+    let route = Route { to: &to, from: None, port: 0, proxy_protocol: None };
     let error = Http1Connection::begin(route).unwrap_err();
     assert_eq!(error.cause.at, FailureStage::Connect);
     assert_eq!(error.cause.failure.origin(), Origin::Network);

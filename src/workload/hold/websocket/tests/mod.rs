@@ -16,6 +16,7 @@ fn settings(expect: Option<&str>, heartbeat: HeartbeatFrame) -> Settings {
         headers: Vec::new(),
         protocols: Vec::new(),
         opening: Vec::new(),
+        own: None,
         is_binary: true,
         expect: expect.map(Expect::from),
         heartbeat,
@@ -208,7 +209,7 @@ fn only_the_right_frames_are_heartbeats() {
     write(&mut bytes, Opcode::Pong, None, b"q");
     write(&mut bytes, Opcode::Text, None, b"m");
     write(&mut bytes, Opcode::Text, None, b"n");
-    let reply = HeartbeatFrame::Reply { payload: b"hello".to_vec() };
+    let reply = HeartbeatFrame::Reply { payload: "hello".into() };
     for (heartbeat, beats) in [
         (HeartbeatFrame::Messages, 2),
         (HeartbeatFrame::Pings, 1),

@@ -30,9 +30,9 @@ fn said(frames: &[(Opcode, &str)]) -> Vec<u8> {
 fn the_opening_goes_step_by_step_however_frames_are_cut() {
     let steps = || {
         vec![
-            OpeningStep { send: Some(b"hello".to_vec()), expect: None },
-            OpeningStep { send: Some(b"join".to_vec()), expect: Some(prefix("welcome ")) },
-            OpeningStep { send: Some(b"list".to_vec()), expect: Some("[]".into()) },
+            OpeningStep { send: Some("hello".into()), expect: None },
+            OpeningStep { send: Some("join".into()), expect: Some(prefix("welcome ")) },
+            OpeningStep { send: Some("list".into()), expect: Some("[]".into()) },
         ]
     };
     // A ping in between is answered, and is no heartbeat yet.
