@@ -1,8 +1,8 @@
 //! Turns attempts into the facts of one phase of one stage.
 
 use super::{
-    AttemptOutcome, Cause, ConnectionEnd, CookieLoss, Counter, Counters, FailureTally,
-    RequestTally, Storm, Survival, TimeHistograms,
+    AttemptOutcome, Cause, ConnectionEnd, CookieLoss, Counter, Counters, FailedExchange,
+    FailureTally, RequestTally, Storm, Survival, TimeHistograms,
 };
 use crate::plan::{Phase, TimeMetric};
 use serde::{Deserialize, Serialize};
@@ -194,8 +194,25 @@ pub(super) fn tally<K: PartialEq>(
         tally.first_ns = tally.first_ns.min(at_ns);
         tally.last_ns = tally.last_ns.max(at_ns);
     } else {
-        let tally = FailureTally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() };
+        let tally = FailureTally {
+            count: 1,
+            first_ns: at_ns,
+            last_ns: at_ns,
+            sample: sample(),
+            ..FailureTally::default()
+        };
         all.push((key, tally));
+    }
+}
+
+/// Keeps an exchange that failed with this cause, which is tallied already.
+pub fn keep_exchange(
+    all: &mut [(Cause, FailureTally)],
+    cause: Cause,
+    exchange: Option<FailedExchange>,
+) {
+    if let Some((_, tally)) = all.iter_mut().find(|(known, _)| *known == cause) {
+        tally.exchanges.extend(exchange);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Turns the ways in which an attempt can end into a closed set.
 
+use super::failed_exchange::{FailedExchange, MOST_EXCHANGES};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -335,6 +336,9 @@ pub struct FailureTally {
     /// One example in words: which connection, what arrived. A worker sends it once: later tallies
     /// of the same cause have none.
     pub sample: String,
+    /// Some of the exchanges that failed, each handed over once by the worker that made it.
+    #[serde(default)]
+    pub exchanges: Vec<FailedExchange>,
 }
 
 impl FailureTally {
@@ -349,5 +353,7 @@ impl FailureTally {
         }
         self.last_ns = self.last_ns.max(other.last_ns);
         self.count += other.count;
+        let room = MOST_EXCHANGES.saturating_sub(self.exchanges.len());
+        self.exchanges.extend(other.exchanges.iter().take(room).cloned());
     }
 }

@@ -13,6 +13,7 @@ mod checks;
 pub mod ci;
 mod columns;
 mod damage;
+pub mod exchanges;
 mod failures;
 mod field;
 mod figures;
@@ -73,6 +74,9 @@ pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> WrittenReports {
         if !bytes.is_empty() {
             problems.extend(store::write(&saved.folder, name, &bytes).err());
         }
+    }
+    for (name, bytes) in exchanges::files(saved) {
+        problems.extend(store::write(&saved.folder, &name, &bytes).err());
     }
     let files = store::checksums(&saved.folder).unwrap_or_else(|problem| {
         problems.push(problem);

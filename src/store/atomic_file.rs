@@ -14,10 +14,16 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Creates a file, or truncates one that a killed attempt left behind.
+    /// Creates a file, or truncates one that a killed attempt left behind. A `/` in its name makes
+    /// a folder for it.
     pub fn create(folder: &Path, name: &str) -> Result<Self, Error> {
         let path = folder.join(name);
-        let meanwhile = folder.join(format!(".{name}.unfinished"));
+        let (inside, own) = name.rsplit_once('/').unwrap_or(("", name));
+        let folder = folder.join(inside);
+        if !inside.is_empty() {
+            fs::create_dir_all(&folder).map_err(Error::write(&folder))?;
+        }
+        let meanwhile = folder.join(format!(".{own}.unfinished"));
         match File::create(&meanwhile) {
             Ok(file) => Ok(Self { path, meanwhile, file: BufWriter::new(file) }),
             Err(reason) => Err(Error::Write { path, reason }),

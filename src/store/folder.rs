@@ -76,6 +76,19 @@ fn locked(folder: &Path, path: &Path, how: FlockArg) -> Result<Option<Flock<File
 
 /// The files of a result folder that carry facts, in the order of their names.
 pub fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = names_in(folder)?;
+    match names_in(&folder.join(name::FAILURES)) {
+        Ok(inside) => {
+            names.extend(inside.iter().map(|one| format!("{}/{one}", name::FAILURES)));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -85,7 +98,6 @@ pub fn file_names(folder: &Path) -> io::Result<Vec<String>> {
             names.push(name);
         }
     }
-    names.sort();
     Ok(names)
 }
 

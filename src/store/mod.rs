@@ -48,6 +48,8 @@ mod name {
     pub(super) const PENDING: &str = "recording.pending.jsonl";
     pub(super) const ENVIRONMENT: &str = "environment.json";
     pub(super) const SUMS: &str = "SHA256SUMS";
+    /// The folder of exchanges that failed.
+    pub(super) const FAILURES: &str = "failures";
 }
 
 /// Why results could not be written or read.

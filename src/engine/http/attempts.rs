@@ -260,6 +260,7 @@ impl<H: HttpHost> HttpWorker<H> {
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.is_whole = is_whole(&answer);
+        ending.exchange = self.failed_exchange(slot, &mut answer);
         ending.error = answer.error.map(|error| self.with_request_named(slot, error));
         ending.failed_checks = answer.failed_checks;
         self.end_attempt(&attempt, ending);

@@ -3,8 +3,8 @@
 use super::super::worker::{Host, SlotId};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
-    Deadlines, ExchangeStep, Extracted, Handshake, RequestError, RequestOutcome, SessionUpdate,
-    Transferred, UserSession,
+    Deadlines, ExchangeStep, Extracted, FailedResponse, Handshake, RequestError, RequestOutcome,
+    SessionUpdate, Transferred, UserSession,
 };
 
 /// Whether a request can be sent on a connection now.
@@ -121,6 +121,17 @@ pub(crate) trait HttpHost: Host {
         words: String,
     ) -> String {
         words
+    }
+
+    /// A request that failed and its response, as text without secrets.
+    fn failed_exchange(
+        &self,
+        _number: u64,
+        _request: u32,
+        _session: Option<&mut UserSession>,
+        _response: FailedResponse,
+    ) -> Option<String> {
+        None
     }
 
     /// Hears of the end of an attempt: what is wrong with it, and the checks that do not hold, as

@@ -18,6 +18,7 @@
 mod attempts;
 mod connection;
 mod connection_numbers;
+mod failing;
 mod host;
 mod iterations;
 mod observed;
@@ -33,7 +34,7 @@ mod timers;
 mod users;
 mod waiting_for_rows;
 
-pub(super) use host::{Capacity, HttpHost};
+use host::{Capacity, HttpHost};
 pub(super) use one_pass::one_pass;
 pub(super) use request_mix::RequestMix;
 pub(super) use sockets::HttpSockets;
@@ -48,6 +49,7 @@ use crate::record::{ConnectionEnd, Snapshot, Transition, WorkerFacts};
 use crate::units::Address;
 use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
+use failing::KeptExchanges;
 use iterations::Iterations;
 use recorder::HttpRecorder;
 use slots::UserSlots;
@@ -93,6 +95,8 @@ pub(super) struct HttpWorker<H: HttpHost> {
     ready_again: Vec<SlotId>,
     /// Users, and arrivals with their due times, that wait for a row.
     waiting_for_rows: WaitingForRows,
+    /// The exchanges that failed and were kept.
+    kept: KeptExchanges,
 }
 
 impl<H: HttpHost> HttpWorker<H> {
@@ -126,6 +130,7 @@ impl<H: HttpHost> HttpWorker<H> {
             wake_ups: Timers::default(),
             ready_again: Vec::new(),
             waiting_for_rows: WaitingForRows::default(),
+            kept: KeptExchanges::default(),
         }
     }
 

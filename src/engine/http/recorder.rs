@@ -2,8 +2,8 @@
 
 use crate::plan::{Http, Phase, TimeMetric};
 use crate::record::{
-    AttemptOutcome, Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Recorder,
-    Snapshot, WorkerFacts,
+    AttemptOutcome, Cause, Cell as FactCell, CellKey, Counter, FailedExchange, Gauge, Gauges,
+    Origin, Recorder, Snapshot, WorkerFacts, keep_exchange,
 };
 use crate::schedule::StageTimes;
 use crate::units::narrow;
@@ -179,6 +179,9 @@ impl HttpRecorder {
             );
             held.into_iter().flatten().for_each(|(name, holds)| cell.check(name, holds));
             cell.end(outcome, ending.ended_ns, sample);
+            if let Some(cause) = cause {
+                keep_exchange(&mut cell.failures, cause, ending.exchange.take());
+            }
             return;
         }
         // Facts of a request are added to those of the phase when the second is handed over.
@@ -200,6 +203,9 @@ impl HttpRecorder {
         }
         let sample = sample();
         tally.end(outcome, ending.ended_ns, || sample.clone());
+        if let Some(cause) = cause {
+            keep_exchange(&mut tally.failures, cause, ending.exchange.take());
+        }
         cell.end(outcome, ending.ended_ns, || sample);
     }
 }
@@ -304,6 +310,8 @@ pub(super) struct AttemptEnd {
     pub(super) failed_checks: Option<u64>,
     /// `None` for a success.
     pub(super) error: Option<RequestError>,
+    /// The exchange, where it failed and is kept.
+    pub(super) exchange: Option<FailedExchange>,
 }
 
 /// Where the time of a request went, in nanoseconds: `response = lag + wait + service`, exactly.

@@ -12,8 +12,9 @@ use super::pool::ConnectionPool;
 use crate::plan::{GeneratedKind, Http, HttpVersion};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
-    Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
-    RequestError, RequestOutcome, RequestSet, SentRequest, SessionUpdate, Transferred, UserSession,
+    Buffers, Deadlines, ExchangeStep, Extracted, FailedResponse, Handshake, Http1Connection,
+    PeerSettings, RequestError, RequestOutcome, RequestSet, SentRequest, SessionUpdate,
+    Transferred, UserSession,
 };
 use std::io;
 use std::os::fd::AsFd;
@@ -248,6 +249,18 @@ impl HttpHost for Epoll<HttpSockets> {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
         request_set.give(session, extracted, now_ns, unix_s)
+    }
+
+    fn failed_exchange(
+        &self,
+        number: u64,
+        request: u32,
+        session: Option<&mut UserSession>,
+        response: FailedResponse,
+    ) -> Option<String> {
+        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
+        let response = (response, self.sockets.pool.is_some());
+        request_set.failed_exchange(request as usize, session, response, self.now_ns())
     }
 
     fn describe(

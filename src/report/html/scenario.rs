@@ -5,6 +5,7 @@ use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
+use crate::report::exchanges;
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::text::Detail;
@@ -37,6 +38,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
     let requests = request_table(scenario, &whole, Detail::Full);
     let causes = cause_table(scenario, &whole, Detail::Full);
+    let kept = exchanges::names(run, index);
     html! {
         section.scenario {
             h2 { (visible(&scenario.name)) " " span.quiet { (scenario.protocol.name()) } }
@@ -49,6 +51,12 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
                 h3 { "Why attempts failed" }
                 (table.html())
                 @if more > 0 { p.quiet { "and " (more) " more causes in failures.csv" } }
+                @if !kept.is_empty() {
+                    details {
+                        summary { "Requests and responses that failed: " (kept.len()) " kept" }
+                        ul { @for name in &kept { li { a href=(name) { (name) } } } }
+                    }
+                }
             }
         }
     }

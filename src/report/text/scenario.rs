@@ -6,6 +6,7 @@ use super::{BAD, Detail, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Phase, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{ConnectionEnd, Counter, Gauge};
 use crate::report::columns::ReportedMetrics;
+use crate::report::exchanges;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
 use crate::report::page::{Page, listed};
@@ -317,9 +318,15 @@ fn causes(
     let Some((table, more)) = cause_table(scenario, whole, detail) else { return Ok(()) };
     writeln!(out)?;
     table.write(out, 2)?;
-    match more {
+    if more > 0 {
+        paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET)?;
+    }
+    match exchanges::count(&whole.cell, scenario) {
         0 => Ok(()),
-        more => paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET),
+        kept => {
+            let words = format!("failures/ has {kept} of these requests with their responses");
+            paragraph(out, "  ", &words, QUIET)
+        }
     }
 }
 

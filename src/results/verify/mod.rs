@@ -9,7 +9,7 @@
 mod values;
 
 use crate::machine::Program;
-use crate::report::{FINAL, RowSeries};
+use crate::report::{FINAL, RowSeries, exchanges};
 use crate::store::{self, Error, FolderLock, SavedRun};
 use serde::Serialize;
 use std::fs;
@@ -237,9 +237,10 @@ impl Verification {
 }
 
 /// Every file that is made from the recording.
-fn derived(run: &SavedRun) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
-    let mut files: Vec<(&str, Vec<u8>)> =
-        FINAL.iter().map(|(name, format)| (*name, format(run))).collect();
+fn derived(run: &SavedRun) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let mut files: Vec<(String, Vec<u8>)> =
+        FINAL.iter().map(|(name, format)| ((*name).to_owned(), format(run))).collect();
+    files.extend(exchanges::files(run));
     let mut series = RowSeries::new(&run.plan);
     let names = store::GrowingFiles::names(&series);
     let mut grown = vec![Vec::new(); names.len()];
@@ -247,7 +248,7 @@ fn derived(run: &SavedRun) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
         let more = store::GrowingFiles::next(&mut series, line);
         grown.iter_mut().zip(more).for_each(|(file, more)| file.extend(more));
     })?;
-    files.extend(names.iter().copied().zip(grown));
+    files.extend(names.iter().map(|name| (*name).to_owned()).zip(grown));
     Ok(files)
 }
 

@@ -139,6 +139,7 @@ impl Exchange {
         self.inspector.is_some()
             || prepared.expected.is_some()
             || prepared.captured_body.is_some()
+            || prepared.failing.hopes()
             || prepared.may_show(status)
     }
 
@@ -209,6 +210,7 @@ impl Exchange {
             judge(prepared, status.unwrap_or(0), wrong_body.err(), inspection);
         if let Some(error) = &mut error {
             self.show_answer(prepared, error, status);
+            prepared.response_failed(status.unwrap_or(0), self.capture.is_some());
         }
         RequestOutcome {
             failed_checks: broken,

@@ -25,12 +25,13 @@ impl ResponseReader for BodySink<'_> {
         {
             inspector.head(assertions, status, headers);
         }
-        if let Some(most_body) = self.prepared.captured_body {
+        let shows = self.prepared.may_show(status);
+        if let Some(most_body) = self.prepared.captures(status, shows) {
             let mut capture = Box::new(Capture::new(most_body));
             capture.head(status, headers);
             *self.capture = Some(capture);
         }
-        let (expected, shows) = (self.prepared.expected.is_some(), self.prepared.may_show(status));
+        let expected = self.prepared.expected.is_some();
         let encoding = if expected || shows { encoding::of(headers) } else { None };
         if let Some(encoded) = encoding.as_ref().filter(|_| expected) {
             self.check.is_encoded(encoding::undecoded(encoded, false));

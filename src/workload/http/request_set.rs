@@ -2,13 +2,14 @@
 
 use super::assertions::{Assertions, FilledValues, InspectionOptions};
 use super::base_url::BaseUrl;
-use super::encoding;
 use super::error::RequestError;
 use super::expected_statuses::ExpectedStatuses;
 use super::expected_values::ExpectedValues;
+use super::failing_captures::{FailingCaptures, MOST_BODY};
 use super::http2::Http2Request;
 use super::inspector::Extracted;
 use super::preview::on_one_line;
+use super::request_headers::{asks_for_gzip, headers, written};
 use super::request_template::{FillError, RequestTemplate};
 use super::session::{SessionUpdate, UserSession};
 use super::test_data::TestData;
@@ -68,6 +69,8 @@ pub(super) struct PreparedRequest {
     pub(super) assertions: Option<Box<Assertions>>,
     /// How much of the bodies of its responses is captured; `None`: no response is.
     pub(super) captured_body: Option<usize>,
+    /// Which responses are captured because they fail.
+    pub(super) failing: FailingCaptures,
     /// The secrets.
     pub(super) secrets: Arc<Secrets>,
 }
@@ -175,6 +178,16 @@ impl RequestSet {
         session.take(extracted, &self.base_url, now_ns, unix_s)
     }
 
+    /// The values of the environment that a request must not show.
+    pub(super) fn secrets(&self, request: usize) -> &Secrets {
+        &self.requests[request].secrets
+    }
+
+    /// The names of the values that steps extract.
+    pub(super) fn variables(&self) -> &[String] {
+        &self.variables
+    }
+
     /// Whether requests go over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.base_url.url.is_secure
@@ -272,6 +285,7 @@ impl PreparedRequest {
                 .filter(|_| assertions.is_none()),
             assertions,
             captured_body: None,
+            failing: FailingCaptures::default(),
             secrets: Arc::clone(secrets),
         })
     }
@@ -284,6 +298,23 @@ impl PreparedRequest {
     /// Whether the plan leaves to the default which statuses are successes.
     pub(super) fn has_default_statuses(&self) -> bool {
         self.statuses.are_default()
+    }
+
+    /// How much is captured of the body of a response that begins with this status; `None`: nothing
+    /// of it is. `shows`: as [`Self::may_show`] says.
+    pub(super) fn captures(&self, status: u16, shows: bool) -> Option<usize> {
+        if self.captured_body.is_some() || !(shows || self.failing.hopes()) {
+            return self.captured_body;
+        }
+        let follows = self.assertions.as_ref().is_some_and(|assertions| assertions.redirects);
+        let is_followed = follows && matches!(status, 301 | 302 | 303 | 307 | 308);
+        let wants = !is_followed && self.failing.wants(status, self.statuses(status).0);
+        wants.then_some(MOST_BODY)
+    }
+
+    /// Notes that a response with this status has failed.
+    pub(super) fn response_failed(&self, status: u16, is_captured: bool) {
+        self.failing.failed(status, self.statuses(status).0, is_captured);
     }
 
     /// Whether it may be sent again when the server closed the idle connection before it answered:
@@ -341,55 +372,4 @@ pub(crate) fn variables(http: &Http) -> Vec<String> {
         }
     }
     variables
-}
-
-/// A template as the plan has it.
-fn written(template: &Template) -> String {
-    use crate::plan::{Piece, Placeholder};
-    let piece = |piece: &Piece| match piece {
-        Piece::Text(text) => text.clone(),
-        Piece::Separator => "?".to_owned(),
-        Piece::Fill { given: Placeholder::Row(name), .. } => format!("${{row.{name}}}"),
-        Piece::Fill { given: Placeholder::Var(name), .. } => format!("${{var.{name}}}"),
-        Piece::Fill { given: Placeholder::Generated(one), .. } => format!("${{{}}}", one.spelling),
-    };
-    template.pieces.iter().map(piece).collect()
-}
-
-/// Whether these headers let the body of the answer come in gzip. One with a placeholder may.
-fn asks_for_gzip(headers: &[(String, Template)]) -> bool {
-    headers.iter().filter(|(name, _)| name == "accept-encoding").any(|(_, value)| {
-        let written = written(value);
-        written.contains("${") || written.split(',').any(encoding::takes_gzip)
-    })
-}
-
-/// All headers but those that follow from the body, and whether they ask the server to close the
-/// connection.
-fn headers(request: &Request, http: &Http, url: &HttpUrl) -> (Vec<(String, Template)>, bool) {
-    let agent = concat!("planrun/", env!("CARGO_PKG_VERSION"));
-    let mut headers: Vec<(String, Template)> = [
-        ("host", &*url.host_header),
-        ("user-agent", agent),
-        ("accept-encoding", if http.compression { "gzip" } else { "" }),
-    ]
-    .into_iter()
-    .filter(|(_, value)| !value.is_empty())
-    .map(|(name, value)| (name.to_owned(), value.into()))
-    .collect();
-    // Headers of the plan replace the default ones.
-    headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| **own != **name));
-    let mut closes = false;
-    for (name, value) in &request.headers {
-        let mut tokens = value.fixed().unwrap_or_default().split(',').map(str::trim);
-        closes |= &**name == "connection" && tokens.any(|one| one.eq_ignore_ascii_case("close"));
-        headers.push((name.to_string(), value.template().into_owned()));
-    }
-    if http.connection.max_requests == Some(1)
-        && headers.iter().all(|(name, _)| name != "connection")
-    {
-        headers.push(("connection".to_owned(), "close".into()));
-        closes = true;
-    }
-    (headers, closes)
 }

@@ -8,6 +8,7 @@ mod expectations;
 mod faults;
 mod generated;
 mod http2;
+mod kept_failures;
 mod memory;
 mod missing;
 mod named_checks;
