@@ -102,9 +102,11 @@ fn busy(http: &Http) -> Http {
 
 fn only_open(hold: &HoldSettings) -> HoldSettings {
     HoldSettings {
+        opening: None,
         expect: None,
         greeting: None,
         heartbeat: None,
+        send_every: None,
         // Ports of connections that end by FIN would be taken for a minute.
         close: Close::Rst,
         churn: Churn::default(),
