@@ -68,8 +68,12 @@ pub async fn attend(spec: &AgentSpec, mut signals: mpsc::Receiver<i32>) -> Resul
     };
     let mut agent = Agent::new(spec, joined).await?;
     let ended = agent.follow(&mut signals).await;
-    if let Err(AgentError::Ended { why } | AgentError::NotFit { why }) = &ended {
-        agent.tell(&FromHost::Failed { why: why.clone() });
+    if let Err(error) = &ended {
+        let why = match error {
+            AgentError::Ended { why } | AgentError::NotFit { why } => why.clone(),
+            AgentError::Broker(error) => error.to_string(),
+        };
+        agent.tell(&FromHost::Failed { why });
     }
     agent.relay.end().await;
     agent.log.is_stored(LAST_WORDS_WITHIN).await;

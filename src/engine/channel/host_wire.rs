@@ -194,6 +194,27 @@ mod tests {
     use crate::record::{HostDelta, HostId, HostLevels};
 
     #[test]
+    fn manifests_travel_with_and_without_what_is_absent() {
+        let manifest = HostManifest {
+            name: "plan.toml".to_owned(),
+            text: "name = \"x\"".to_owned(),
+            overrides: Overrides { scale: Some("50%".to_owned()), ..Overrides::default() },
+            addresses: Vec::new(),
+            scenarios: Vec::new(),
+            files: Vec::new(),
+            probe: true,
+            force: false,
+        };
+        let baseline = Some("results/a".to_owned());
+        let with = Overrides { baseline, ..Overrides::default() };
+        for manifest in [HostManifest { overrides: with, ..manifest.clone() }, manifest] {
+            let mut inbox = Inbox::default();
+            inbox.feed(&encode(&manifest).unwrap());
+            assert_eq!(inbox.take::<HostManifest>().unwrap(), Some(manifest));
+        }
+    }
+
+    #[test]
     fn samples_travel_with_and_without_what_is_absent() {
         let full = HostSample {
             host: HostId::numbered(3),
