@@ -8,7 +8,7 @@
 use super::calibrate::calibrate;
 use super::ci::CiArgs;
 use super::hosts::{HostArgs, PreparedHosts};
-use super::load::{internal, make_load};
+use super::load::{Failed, internal, make_load};
 use super::plan_file::{PlanFile, folder};
 use super::saving::Saving;
 use super::screen::Summary;
@@ -240,14 +240,7 @@ fn execute(
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
     let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
     // Renderers may be slow; the results are saved by then.
-    let closed = match result {
-        Ok(()) => saving.store.finish(finished).map_err(|error| internal(&error.to_string())),
-        Err((message, ExitStatus::NotFit)) => {
-            saving.store.discard();
-            Err((message, ExitStatus::NotFit))
-        }
-        Err(why) => Err(why),
-    };
+    let closed = close(saving.store, result, finished);
     observer.finish();
     for problem in &problems {
         diagnostic::print_error(&problem.to_string(), None);
@@ -309,6 +302,18 @@ fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
     let status =
         if made.problems.is_empty() { ExitStatus::of_run(&saved) } else { ExitStatus::Internal };
     RunOutcome { status, saved: Some(Box::new(saved)) }
+}
+
+/// Completes the results; a run that sent nothing leaves none.
+fn close(store: Store, result: Result<(), Failed>, finished: Finished) -> Result<Closed, Failed> {
+    match result {
+        Ok(()) => store.finish(finished).map_err(|error| internal(&error.to_string())),
+        Err((message, ExitStatus::NotFit)) => {
+            store.discard();
+            Err((message, ExitStatus::NotFit))
+        }
+        Err(why) => Err(why),
+    }
 }
 
 /// Signals for a calibration and the run behind it.
