@@ -48,6 +48,9 @@ pub struct Probes {
     /// How many addresses the names of a target resolve to; by index into `Plan::targets`, empty
     /// where nobody asked.
     pub resolved: Vec<u64>,
+    /// Bytes of this program's pages that each of its processes has for itself; `None` where that
+    /// could not be read.
+    pub relocated: Option<u64>,
 }
 
 impl Probes {
@@ -61,7 +64,8 @@ impl Probes {
         // Where connections are tracked, hundreds of them would take room in the table for some
         // seconds.
         let open_us = if conntrack_live == Some(true) { None } else { open_us().ok() };
-        let mut probes = Self { conntrack_live, open_us, ..Self::default() };
+        let mut probes =
+            Self { conntrack_live, open_us, relocated: relocated(), ..Self::default() };
         for address in addresses.into_iter().take(BOUND_MOST) {
             match bind(address) {
                 Ok(()) => probes.bound += 1,
@@ -78,6 +82,25 @@ impl Probes {
         let targets = plan.targets.iter().filter(|_| by_address);
         Self { resolved: targets.map(resolved).collect(), files, ..self }
     }
+}
+
+/// Anonymous pages of the mappings of this program's file: those that relocations have written to.
+fn relocated() -> Option<u64> {
+    let program = std::env::current_exe().ok()?;
+    let text = HostRoot::default().text("proc/self/smaps")?;
+    let (mut of_program, mut kib) = (false, 0);
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("Anonymous:") if of_program => kib += words.next()?.parse::<u64>().ok()?,
+            // `ADDRESSES PERMISSIONS OFFSET DEVICE INODE PATH`
+            Some(first) if !first.ends_with(':') => {
+                of_program = line.ends_with(program.to_str()?);
+            }
+            _ => {}
+        }
+    }
+    Some(kib << 10).filter(|bytes| *bytes > 0)
 }
 
 /// How many addresses the names of a target resolve to; what does not resolve counts as one.

@@ -13,6 +13,10 @@ use crate::units::Time;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// The relocated pages of the debug build by which the memory of a process was measured, in bytes;
+/// release builds have a fifth of them.
+const RELOCATED_BYTES: u64 = 1_560 << 10;
+
 /// The requirements of a plan, all scenarios together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirements {
@@ -23,6 +27,9 @@ pub struct Requirements {
     /// Memory of files, bodies and rows in all workers and the coordinator together, in bytes;
     /// known once the files were read.
     pub file_bytes: u64,
+    /// Memory that each process takes for more relocated pages of the program than it had when the
+    /// memory of a process was measured, in bytes.
+    pub relocated_bytes: u64,
 }
 
 /// The requirements of one scenario.
@@ -115,7 +122,7 @@ impl Requirements {
             .iter()
             .map(|scenario| ScenarioRequirements::of(scenario, plan))
             .collect();
-        Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0 }
+        Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0, relocated_bytes: 0 }
     }
 
     /// With what is kept of the files of each scenario, how many workers the scenarios have, and
@@ -127,6 +134,13 @@ impl Requirements {
             each * u64::from(*workers) + files.coordinator
         });
         Self { file_bytes: all.sum(), ..self }
+    }
+
+    /// With the size of the program's relocated pages, if it could be read.
+    #[must_use]
+    pub fn with_relocated(self, bytes: Option<u64>) -> Self {
+        let more = bytes.unwrap_or_default().saturating_sub(RELOCATED_BYTES);
+        Self { relocated_bytes: more, ..self }
     }
 
     /// The requirements of scenarios on TCP, whose connections have packets and timers.

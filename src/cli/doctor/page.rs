@@ -120,8 +120,10 @@ fn machine_part(
 fn needs_words(plan: &Plan, examination: &Examination) -> String {
     let limits = &examination.limits;
     let each: Vec<u32> = plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
-    let Probes { files, resolved, .. } = &examination.probes;
-    let needs = Requirements::of(plan).with_files(files, &each, &addresses(plan, limits, resolved));
+    let Probes { files, resolved, relocated, .. } = &examination.probes;
+    let needs = Requirements::of(plan)
+        .with_files(files, &each, &addresses(plan, limits, resolved))
+        .with_relocated(*relocated);
     let load: u32 = each.iter().sum();
     let serving: u32 = (0..plan.targets.len())
         .filter(|target| plan.scenarios.iter().any(|one| one.target == *target))

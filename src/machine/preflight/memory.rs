@@ -55,7 +55,8 @@ fn parts(needs: &Requirements, cost: SocketCost, processes: u64, ours: bool) -> 
             + needs.users as f64 * connecting as f64
             + served as f64 * (cost.accepted + serving as f64 + shared + accepts)
     });
-    (processes as f64 * PROCESS_BYTES + needs.file_bytes as f64, connections.sum())
+    let process = PROCESS_BYTES + needs.relocated_bytes as f64;
+    (processes as f64 * process + needs.file_bytes as f64, connections.sum())
 }
 
 fn row(facts: &Facts<'_>, check: Resource, ours: bool, have: Option<u64>) -> Requirement {

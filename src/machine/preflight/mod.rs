@@ -59,11 +59,9 @@ impl<'a> Facts<'a> {
             plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
         Self {
             plan,
-            needs: Requirements::of(plan).with_files(
-                &probes.files,
-                &workers,
-                &addresses(plan, limits, &probes.resolved),
-            ),
+            needs: Requirements::of(plan)
+                .with_files(&probes.files, &workers, &addresses(plan, limits, &probes.resolved))
+                .with_relocated(probes.relocated),
             limits,
             probes,
             workers,
