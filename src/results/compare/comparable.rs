@@ -1,7 +1,7 @@
 //! Says why runs cannot be compared: another load, another machine, or a run that proves nothing.
 
 use crate::schedule::Digests;
-use crate::store::SavedRun;
+use crate::store::{SavedRun, Tool};
 use crate::verdict::Verdict;
 use clap::ValueEnum;
 use serde::Serialize;
@@ -24,6 +24,9 @@ pub enum DifferenceKind {
     Machine,
     /// Another version of planrun.
     Version,
+    /// Another commit of the same version of planrun: reported, but still comparable.
+    #[value(skip)]
+    Commit,
     /// Another target: reported, but still comparable.
     #[value(skip)]
     Target,
@@ -57,7 +60,8 @@ pub(super) fn differences(
 ) -> Vec<Difference> {
     let mut found: Vec<Difference> = Vec::new();
     let mut add = |kind: DifferenceKind, detail: String| {
-        let accepted = kind == DifferenceKind::Target || accept.contains(&kind);
+        let reported = [DifferenceKind::Commit, DifferenceKind::Target];
+        let accepted = reported.contains(&kind) || accept.contains(&kind);
         let one = Difference { kind, detail, accepted };
         if !found.contains(&one) {
             found.push(one);
@@ -98,15 +102,25 @@ pub(super) fn differences(
                 format!("{name} is INVALID ({rules}): it proves nothing about its target"),
             );
         }
-        let (is, was) = (&run.header.tool.version, &first.header.tool.version);
-        if is != was {
-            add(DifferenceKind::Version, format!("planrun {was} and {is}"));
+        if let Some((kind, detail)) = builds(&first.header.tool, &run.header.tool) {
+            add(kind, detail);
         }
         for words in machines(machine, &run.environment) {
             add(DifferenceKind::Machine, words);
         }
     }
     found
+}
+
+/// Where two builds of planrun differ. An unknown commit is not a difference.
+fn builds(was: &Tool, is: &Tool) -> Option<(DifferenceKind, String)> {
+    if was.version != is.version {
+        let detail = format!("planrun {} and {}", was.version, is.version);
+        return Some((DifferenceKind::Version, detail));
+    }
+    let (before, after) = (was.commit.as_ref()?, is.commit.as_ref()?);
+    let detail = || format!("planrun {} of the commits {before} and {after}", is.version);
+    (before != after).then(|| (DifferenceKind::Commit, detail()))
 }
 
 /// The differences of two machines, in words. An unknown property is not a difference.
@@ -146,6 +160,21 @@ fn shown(key: &str, value: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn builds_differ_by_version_or_by_a_commit_that_is_known() {
+        let tool = |version: &str, commit: Option<&str>| Tool {
+            name: "planrun".to_owned(),
+            version: version.to_owned(),
+            commit: commit.map(str::to_owned),
+        };
+        let kind = |one, other| builds(&one, &other).map(|(kind, _)| kind);
+        let one = || tool("1.0.0", Some("abc"));
+        assert_eq!(kind(one(), tool("1.0.1", Some("abc"))), Some(DifferenceKind::Version));
+        assert_eq!(kind(one(), tool("1.0.0", Some("def"))), Some(DifferenceKind::Commit));
+        assert_eq!(kind(one(), one()), None);
+        assert_eq!(kind(one(), tool("1.0.0", None)), None);
+    }
 
     #[test]
     fn machines_differ_by_what_moves_figures() {

@@ -1,6 +1,7 @@
 //! Compares the figures of a derived file with those of the same file as it is made today.
 //!
-//! Every figure of the saved file must be the same today; today's may have more. Sentences are for
+//! Every figure of the saved file must be the same today. Today's may have keys that did not exist
+//! when the run was made, and no others: a key that was removed is noticed. Sentences are for
 //! people, and no figures.
 
 use super::shown;
@@ -25,6 +26,15 @@ const CORRECTIONS: [Correction; 1] = [Correction {
     why: "what the kernel's memory of a connection is divided by was corrected after this run",
 }];
 
+/// Keys that reports have had only since this time.
+const ADDED: [(&str, &str); 5] = [
+    ("condition", "2026-11-24T00:00:00Z"),
+    ("digests", "2026-11-24T00:00:00Z"),
+    ("health", "2026-11-23T00:00:00Z"),
+    ("of", "2026-11-24T00:00:00Z"),
+    ("requests", "2026-11-24T00:00:00Z"),
+];
+
 /// Two files have the same figures.
 #[derive(Debug, Default)]
 pub(super) struct Agreement {
@@ -42,7 +52,7 @@ pub(super) fn json(saved: &[u8], derived: &[u8], made: Timestamp) -> Result<Agre
     Ok(agreement)
 }
 
-/// Everything in `old` is also in `new`, which may have more.
+/// Everything in `old` is also in `new`, which may have keys that were added since.
 fn stands_in(
     old: &Value,
     new: &Value,
@@ -63,9 +73,17 @@ fn stands_in(
                 }
                 stands_in(value, expected, &place, made, agreement)?;
             }
-            Ok(())
+            let gone = |key: &&String| !old.contains_key(*key) && !is_new(key, made);
+            match new.keys().find(gone) {
+                None => Ok(()),
+                Some(key) => Err(format!("{place}/{key} is missing, the recording gives it")),
+            }
         }
-        (Value::Array(old), Value::Array(new)) if old.len() == new.len() && !is_a_set(place) => {
+        (Value::Array(old), Value::Array(new)) if !is_a_set(place) => {
+            if old.len() != new.len() {
+                let (old, new) = (old.len(), new.len());
+                return Err(format!("{place} has {old} entries, the recording gives {new}"));
+            }
             let mut pairs = old.iter().zip(new).enumerate();
             pairs.try_for_each(|(at, (old, new))| {
                 stands_in(old, new, &format!("{place}/{at}"), made, agreement)
@@ -95,6 +113,13 @@ fn stands_in(
             shown(&new.to_string())
         )),
     }
+}
+
+/// Whether reports of that time need not have a key.
+fn is_new(key: &str, made: Timestamp) -> bool {
+    let since = ADDED.iter().find(|(added, _)| *added == key);
+    let since = since.and_then(|(_, since)| since.parse::<Timestamp>().ok());
+    NO_FIGURES.contains(&key) || since.is_some_and(|since| made < since)
 }
 
 /// Rules are listed in the order of their table, which has grown and was sorted since.
@@ -170,13 +195,22 @@ mod tests {
     fn what_is_new_today_is_no_difference_and_what_is_changed_is() {
         let made = at("2026-11-23T00:00:00Z");
         let same = |old: &str, new: &str| json(old.as_bytes(), new.as_bytes(), made);
-        assert!(same(r#"{"a":1,"why":"x"}"#, r#"{"a":1,"b":2,"why":"y"}"#).is_ok());
-        assert!(same(r#"{"h":[{"r":"a"}]}"#, r#"{"h":[{"r":"b"},{"r":"a","s":1}]}"#).is_ok());
+        assert!(same(r#"{"a":1,"why":"x"}"#, r#"{"a":1,"requests":2,"why":"y"}"#).is_ok());
+        assert!(same(r#"{"health":[{"r":"a"}]}"#, r#"{"health":[{"r":"b"},{"r":"a"}]}"#).is_ok());
         let changed = same(r#"{"a":{"b":[1,2]}}"#, r#"{"a":{"b":[1,3]}}"#).unwrap_err();
         assert_eq!(changed, "/a/b/1 is 2, the recording gives 3");
         let more = same(r#"{"a":1,"z":5}"#, r#"{"a":1}"#).unwrap_err();
         assert_eq!(more, "/z is 5, which the recording does not give");
-        assert!(same(r#"{"h":[{"r":"c"}]}"#, r#"{"h":[{"r":"b"},{"r":"a"}]}"#).is_err());
+        let other = same(r#"{"health":[{"r":"c"}]}"#, r#"{"health":[{"r":"b"},{"r":"a"}]}"#);
+        assert!(other.unwrap_err().contains("which the recording does not give"));
+        // What is gone was there when the run was made.
+        let gone = same(r#"{"a":{}}"#, r#"{"a":{"b":2}}"#).unwrap_err();
+        assert_eq!(gone, "/a/b is missing, the recording gives it");
+        let fewer = same(r#"{"t":[1]}"#, r#"{"t":[1,2]}"#).unwrap_err();
+        assert_eq!(fewer, "/t has 1 entries, the recording gives 2");
+        let later = at("2026-11-29T00:00:00Z");
+        let gone = json(br#"{"a":1}"#, br#"{"a":1,"requests":2}"#, later).unwrap_err();
+        assert_eq!(gone, "/requests is missing, the recording gives it");
         assert!(same("{", "{}").unwrap_err().starts_with("it is not JSON"));
     }
 
