@@ -3,22 +3,26 @@
 use crate::plan::{Assertion, Check, count_only};
 use std::ops::RangeInclusive;
 
-/// The statuses of successes where a plan does not name them.
+/// The statuses of successes where a plan does not name them and redirects are followed.
 const SUCCESS: RangeInclusive<u16> = 200..=299;
+
+/// The same where redirects are not followed: each is a response like any other, as in k6.
+const WITH_REDIRECTS: RangeInclusive<u16> = 200..=399;
 
 /// The statuses that a request expects.
 #[derive(Debug)]
 pub(super) struct ExpectedStatuses {
     /// Each with the bit of its check.
     checks: Vec<(u64, Vec<RangeInclusive<u16>>)>,
-    /// Whether a check decides if a response is a success; otherwise 200 to 299 does.
+    /// Whether a check decides if a response is a success; otherwise `default` does.
     decides: bool,
+    default: RangeInclusive<u16>,
     /// The bits of checks that are only counted.
     count_only: u64,
 }
 
 impl ExpectedStatuses {
-    pub(super) fn new(checks: &[Check]) -> Self {
+    pub(super) fn new(checks: &[Check], follows: bool) -> Self {
         let count_only = count_only(checks);
         let statuses = |(at, check): (usize, &Check)| match &check.what {
             Assertion::Status(list) => Some((1 << at, list.clone())),
@@ -26,25 +30,24 @@ impl ExpectedStatuses {
         };
         let checks: Vec<_> = checks.iter().enumerate().filter_map(statuses).collect();
         let decides = checks.iter().any(|(bit, _)| bit & count_only == 0);
-        Self { checks, decides, count_only }
+        let default = if follows { SUCCESS } else { WITH_REDIRECTS };
+        Self { checks, decides, default, count_only }
     }
 
     /// Whether a status is that of a success, and the checks that do not hold, as bits.
     pub(super) fn judge(&self, status: u16) -> (bool, u64) {
         if self.checks.is_empty() {
-            return (SUCCESS.contains(&status), 0);
+            return (self.default.contains(&status), 0);
         }
         let is_in = |list: &[RangeInclusive<u16>]| list.iter().any(|one| one.contains(&status));
         let wrong = self.checks.iter().filter(|(_, list)| !is_in(list));
         let broken = wrong.fold(0, |all, (bit, _)| all | bit);
-        let is_success =
-            if self.decides { broken & !self.count_only == 0 } else { SUCCESS.contains(&status) };
+        let is_success = if self.decides {
+            broken & !self.count_only == 0
+        } else {
+            self.default.contains(&status)
+        };
         (is_success, broken)
-    }
-
-    /// Whether the plan leaves it to the default.
-    pub(super) fn are_default(&self) -> bool {
-        !self.decides
     }
 }
 
@@ -59,7 +62,7 @@ mod tests {
             count_only: *count_only,
             what: Assertion::Status(list.to_vec()),
         };
-        ExpectedStatuses::new(&lists.iter().map(check).collect::<Vec<_>>())
+        ExpectedStatuses::new(&lists.iter().map(check).collect::<Vec<_>>(), true)
     }
 
     #[test]
@@ -70,6 +73,10 @@ mod tests {
         {
             assert_eq!(default.judge(status), (is_success, 0), "{status}");
         }
+        let unfollowed = ExpectedStatuses::new(&[], false);
+        for (status, is_success) in [(200, true), (302, true), (304, true), (404, false)] {
+            assert_eq!(unfollowed.judge(status), (is_success, 0), "{status}");
+        }
         let classes = expecting(&[(&[200..=299, 404..=404], false)]);
         for (status, expected) in [(204, (true, 0)), (404, (true, 0)), (403, (false, 1))] {
             assert_eq!(classes.judge(status), expected, "{status}");
@@ -77,6 +84,5 @@ mod tests {
         let counted = expecting(&[(&[204..=204], true)]);
         assert_eq!(counted.judge(200), (true, 1));
         assert_eq!(counted.judge(302), (false, 1));
-        assert!(counted.are_default() && !classes.are_default());
     }
 }

@@ -64,16 +64,6 @@ pub(super) struct ResponseJudgement {
     pub(super) extracted: Option<Box<Extracted>>,
 }
 
-/// Says what is wrong with a status.
-fn unexpected(prepared: &PreparedRequest, status: u16) -> String {
-    let follows = prepared.assertions.as_ref().is_some_and(|assertions| assertions.redirects);
-    if matches!(status, 301 | 302 | 303 | 307 | 308) && prepared.has_default_statuses() && !follows
-    {
-        return format!("status {status}: not followed, since the scenario has no `redirects = 5`");
-    }
-    format!("status {status}")
-}
-
 /// Judges an answer that is whole. `wrong_body`: how a body that was compared as it came differs.
 pub(super) fn judge(
     prepared: &PreparedRequest,
@@ -103,7 +93,7 @@ pub(super) fn judge(
     }
     let error = |failure, words: &str| RequestError::new(failure, FailureStage::Request, words);
     let error = if !taken {
-        let mut error = error(Failure::Status, &unexpected(prepared, status));
+        let mut error = error(Failure::Status, &format!("status {status}"));
         error.cause.code = i32::from(status);
         Some(error)
     } else if let Some(words) = wrong_body {

@@ -278,7 +278,7 @@ impl PreparedRequest {
             name,
             method,
             count_only: count_only(&request.checks),
-            statuses: ExpectedStatuses::new(&request.checks),
+            statuses: ExpectedStatuses::new(&request.checks, http.redirects > 0),
             expected_values: expected_values.map(Box::new),
             expected: bits
                 .find_map(|(bit, what)| Some((bit, body(what)?)))
@@ -293,11 +293,6 @@ impl PreparedRequest {
     /// Whether a status is that of a success, and the checks of it that do not hold, as bits.
     pub(super) fn statuses(&self, status: u16) -> (bool, u64) {
         self.statuses.judge(status)
-    }
-
-    /// Whether the plan leaves to the default which statuses are successes.
-    pub(super) fn has_default_statuses(&self) -> bool {
-        self.statuses.are_default()
     }
 
     /// How much is captured of the body of a response that begins with this status; `None`: nothing

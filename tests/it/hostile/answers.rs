@@ -145,7 +145,7 @@ pub(super) fn odd() -> Vec<Behaviour> {
             "304_body",
             "HTTP/1.1 304 Same\r\ncontent-length: 4\r\n\r\nbody",
             Stays,
-            Expected::Status(304),
+            Expected::Good(304),
         ),
         Behaviour { method: "HEAD", ..says("head_body", &ok, Stays, GOOD) },
         says(
@@ -168,7 +168,7 @@ pub(super) fn odd() -> Vec<Behaviour> {
             "redirect_to_itself",
             "HTTP/1.1 302 Found\r\nlocation: /bad\r\ncontent-length: 0\r\n\r\n",
             Stays,
-            Expected::Status(302),
+            Expected::Good(302),
         ),
     ]
 }

@@ -109,7 +109,7 @@ static RUN: LazyLock<Ran> = LazyLock::new(|| {
     let redirect =
         format!("HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n");
     let redirect = Play::Says(redirect.into_bytes(), After::Stays);
-    let expected = Expected::Status(302);
+    let expected = Expected::Good(302);
     let redirect = Behaviour { name: "redirect_away", play: redirect, expected, method: "GET" };
     // The kernel opens connections for who listens, also when nobody takes them.
     let asleep = TcpListener::bind("127.0.0.1:0").unwrap();

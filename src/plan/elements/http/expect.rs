@@ -120,8 +120,8 @@ table! {
         /// this name in the scenario. Default: a name for each, made from the check: `status 200`.
         /// In `steps`, a check with a name does not end the pass where it does not hold.
         name: Text,
-        /// This status, or a class of them (`2xx`), or one of these. Default: `2xx`. A redirect
-        /// that is followed is not judged.
+        /// This status, or a class of them (`2xx`), or one of these. Default: `2xx`, without
+        /// `redirects` also `3xx`. A redirect that is followed is not judged.
         status: OneOrMany<Statuses>,
         /// Exactly this body. Default: any.
         body: ExpectedText,

@@ -38,8 +38,8 @@ pub struct Request {
     pub headers: Vec<(HeaderName, Templated<HeaderValue>)>,
     /// Sent with it; empty sends none.
     pub body: Body,
-    /// The checks of the response; without a check of the status, every status from 200 to 299 is
-    /// taken. At most 64.
+    /// The checks of the response; without a check of the status, every status from 200 to 299 (to
+    /// 399 without redirects) is taken. At most 64.
     pub checks: Vec<Check>,
     /// Values of the response for later steps.
     pub extract: Vec<Extract>,
@@ -158,7 +158,8 @@ table! {
         /// Sent with it: the content of this file, relative to the folder of the plan. In place of
         /// `body`.
         body_file: Text,
-        /// The checks of the response: a table, or several. Default: a status from 200 to 299.
+        /// The checks of the response: a table, or several. Default: a status from 200 to 299,
+        /// without `redirects` to 399.
         expect: OneOrMany<RawExpect>,
         /// In `steps`: values of the response for later steps, as `${var.NAME}`.
         extract: Named<RawExtract>,
