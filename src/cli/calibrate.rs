@@ -88,7 +88,7 @@ fn measure(
         hosts: None,
     };
     let ended = make_load(spec, Some(signals), &mut Subscribers::default());
-    // What a server complains of shows in the figures.
+    // Problems of a server show in the figures.
     let _ = targets.stop();
     let recording = ended.map_err(|(why, _)| failed(&why))?.recording;
     if let Some((StopReason::Interrupted { signal }, _)) = recording.stopped {
@@ -97,7 +97,7 @@ fn measure(
     started_in(&recording, phase, narrow(index)).ok_or_else(|| failed("no attempt succeeded"))
 }
 
-/// What was started in a phase; `None` where nothing went well.
+/// The attempts started in a phase; `None` if none succeeded.
 fn started_in(recording: &Recording, phase: Phase, scenario: u16) -> Option<GeneratorCapability> {
     let key = CellKey { stage: 0, phase };
     let facts = recording.scenarios.first()?;

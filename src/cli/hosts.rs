@@ -59,7 +59,7 @@ pub(super) struct PreparedHosts {
     _own: Option<OwnBroker>,
 }
 
-/// What is wrong with the command line, and what to write.
+/// An error of the command line, and its help.
 type Wrong = (String, String);
 
 impl HostArgs {
@@ -171,7 +171,7 @@ fn say(what: &str) {
 }
 
 impl PreparedHosts {
-    /// What the coordinator does with them.
+    /// The settings of the coordinator for them.
     pub(super) fn spec(
         &self,
         (source, overrides): (&Source, &Overrides),
@@ -208,7 +208,7 @@ impl PreparedHosts {
     }
 }
 
-/// What agents are started with.
+/// The values that agents are started with.
 struct Agents<'a> {
     exe: &'a Path,
     broker: &'a str,

@@ -26,7 +26,7 @@ impl From<&OverrideArgs> for Overrides {
     }
 }
 
-/// What to do where a bound is relative to nothing.
+/// The help for a relative bound without a baseline.
 const NO_BASELINE: &str = "add `baseline = \"results/…\"` to the first lines of the plan, or pass \
     `--baseline DIR`: the result folder of an earlier run of this plan";
 

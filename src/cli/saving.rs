@@ -14,7 +14,7 @@ pub(super) struct Saving {
     pub(super) paths: Vec<NetworkPath>,
     /// The files that requests are made of.
     pub(super) files: Vec<UsedFile>,
-    /// What load this machine can generate, where it was measured.
+    /// The load that this machine can generate, if it was measured.
     pub(super) calibration: Vec<GeneratorCapability>,
     /// This machine's limits before the run.
     pub(super) limits: MachineLimits,

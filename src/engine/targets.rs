@@ -214,7 +214,7 @@ pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Pro
     peers
 }
 
-/// What is to be found.
+/// The name to resolve.
 enum Whereabouts<'a> {
     Host(&'a HostPort),
     Socket(&'a Path),

@@ -81,7 +81,7 @@ fn hold<C: Conversation>(
     drive(HoldWorker::new(host, load, settings, conversation))?.finish()
 }
 
-/// What writes the messages of a worker's users.
+/// The writer of messages for a worker's users.
 pub(super) fn writer(load: &Load) -> MessageWriter {
     let (share, block) = (load.partition, load.schedule.block);
     MessageWriter::new(Box::new(move |slot| share.nth_owned(u64::from(slot), block)))

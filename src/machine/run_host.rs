@@ -15,8 +15,8 @@ pub struct RunHost {
     pub weight: u32,
     /// Worker processes of each scenario on it.
     pub workers: Vec<u32>,
-    /// By how much its clock may be known wrongly, in nanoseconds.
+    /// The largest error of its clock offset, in nanoseconds.
     pub clock_error_ns: u64,
-    /// What it set bounds to before the run.
+    /// Its limits before the run.
     pub limits: MachineLimits,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Generated {
     /// How the plan spells it, which is part of what its value is drawn from: `random.int(1,6).a`.
     pub spelling: String,
-    /// What is generated.
+    /// The generated value.
     pub kind: GeneratedKind,
 }
 

@@ -22,7 +22,7 @@ pub struct Overrides {
     pub target: Vec<String>,
     /// `--only SCENARIO`.
     pub only: Vec<String>,
-    /// `--baseline DIR`.
+    /// `--baseline DIR`. Never skipped: hosts get it in a format without names of fields.
     #[serde(default)]
     pub baseline: Option<String>,
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What one scenario's workers started in a second, at full speed against a built-in server on the
+/// The attempts that one scenario's workers started, at full speed against a built-in server on the
 /// same machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GeneratorCapability {

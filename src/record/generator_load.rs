@@ -94,7 +94,7 @@ pub struct GeneratorLoad {
     hosts: BTreeMap<HostId, HostLoad>,
 }
 
-/// What one host withheld in a phase.
+/// The processor time that one host withheld in a phase.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct HostLoad {
     all: HostDelta,

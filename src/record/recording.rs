@@ -120,7 +120,7 @@ pub struct Recording {
     pub kernel: BTreeMap<String, i64>,
     /// The resources that the host withheld over the whole run; absent if not measured.
     pub host_delta: Option<HostDelta>,
-    /// What each host withheld over the whole run.
+    /// The processor time that each host withheld over the whole run.
     pub host_deltas: BTreeMap<HostId, HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,

@@ -1,4 +1,4 @@
-//! How much of what this machine can generate a run used, by the calibration before it.
+//! Puts a run in relation to the load that this machine can generate, by its calibration.
 
 use super::foreign::visible;
 use crate::plan::Scenario;
@@ -17,11 +17,11 @@ pub(super) struct CalibrationReport<'a> {
     scenarios: Vec<CapabilityReport<'a>>,
 }
 
-/// What this machine can start of one scenario.
+/// The rate of one scenario that this machine can start.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 struct CapabilityReport<'a> {
     scenario: &'a str,
-    /// What is started: `requests`, `connections`.
+    /// The attempts that are started: `requests`, `connections`.
     unit: &'static str,
     per_second: f64,
     /// The most that the run started in a second.

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// A baseline, and how the machine that made it differs from this one.
 #[derive(Debug, Clone)]
 pub struct ReadBaseline {
-    /// What the run's folder keeps of it.
+    /// The figures that the run's folder keeps.
     pub baseline: Baseline,
     /// Differences between the machines, in words.
     pub other_machine: Vec<String>,
@@ -31,7 +31,7 @@ pub enum BaselineError {
     Unfit {
         /// The folder.
         path: PathBuf,
-        /// What is wrong with the run.
+        /// The problem of the run.
         reason: String,
     },
     /// Its load is another one.
@@ -39,7 +39,7 @@ pub enum BaselineError {
     OtherLoad {
         /// The folder.
         path: PathBuf,
-        /// What differs.
+        /// The differences.
         what: &'static str,
     },
     /// It has no figure for a threshold.
@@ -55,7 +55,7 @@ pub enum BaselineError {
 }
 
 impl BaselineError {
-    /// What to do about it.
+    /// The remedy.
     pub fn help(&self) -> &'static str {
         match self {
             Self::Folder(_) => "give the folder of one run: results/NAME/TIME-DIGEST",

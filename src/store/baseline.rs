@@ -15,7 +15,7 @@ pub struct Baseline {
     pub run: String,
     /// When its folder was made.
     pub created_at: Timestamp,
-    /// What made it.
+    /// The program that made it.
     pub tool: Tool,
     /// A figure for each relative threshold.
     pub figures: Vec<BaselineFigure>,

@@ -1,4 +1,4 @@
-//! What made a recording.
+//! The program that made a recording.
 
 use serde::{Deserialize, Serialize};
 

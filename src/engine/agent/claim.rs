@@ -116,7 +116,7 @@ async fn find(
     }
 }
 
-/// What makes the run none for this host, in words.
+/// The reason for which this host cannot join the run, in words.
 fn unlike(spec: &AgentSpec, notice: &RunNotice) -> Option<String> {
     if notice.version != VERSION {
         return Some(format!(

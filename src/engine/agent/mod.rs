@@ -32,7 +32,7 @@ const FIRST_GRACE: Duration = Duration::from_secs(30);
 /// How long what is said last may take to reach the broker.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
-/// What an agent is told by whoever starts it.
+/// The settings of an agent.
 #[derive(Debug, Clone)]
 pub struct AgentSpec {
     /// The program that is started as worker: planrun itself.

@@ -13,7 +13,7 @@ use crate::machine::{
 use crate::plan::{Plan, Source};
 use crate::units::{Address, narrow};
 
-/// What the workers of each scenario get, and what the checks warned of.
+/// The manifests of each scenario's workers, and the warnings of the checks.
 pub(super) struct Prepared {
     pub(super) manifests: Vec<WorkerManifest>,
     pub(super) warnings: Vec<String>,

@@ -23,7 +23,7 @@ const EVENTS_WAITING: usize = 1024;
 /// How long workers may take to end.
 const END_WITHIN: Duration = Duration::from_secs(2);
 
-/// What follows from something that happened.
+/// The consequence of an event.
 pub(super) enum Next {
     /// Nothing.
     Nothing,
@@ -174,7 +174,7 @@ impl Relay {
         }
     }
 
-    /// What every worker counted, by scenario.
+    /// The counters of all workers, by scenario.
     fn totals(&self) -> Totals {
         let scenarios: BTreeSet<u16> = self.workers.iter().map(|(scenario, _)| *scenario).collect();
         let totals = scenarios.into_iter().map(|scenario| {

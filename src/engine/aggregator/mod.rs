@@ -122,7 +122,7 @@ impl Aggregator {
         self.reporters[reporter].live = false;
     }
 
-    /// What a reporter has counted in all.
+    /// The sum of a reporter's counters.
     pub(super) fn counted(&self, reporter: usize) -> &BTreeMap<CellKey, Counters> {
         &self.reporters[reporter].counters
     }

@@ -1,4 +1,4 @@
-//! What the coordinator and the agent of a host tell each other, around the messages of workers.
+//! Messages between the coordinator and the agent of a host, around those of workers.
 //!
 //! ```text
 //!  coordinator ── RunNotice (a key of the broker) ─▶ agent
@@ -24,7 +24,7 @@ use crate::units::Address;
 use crate::workload::http::ScenarioFiles;
 use serde::{Deserialize, Serialize};
 
-/// What a run is, for whoever wants to join it; as JSON, which every version can read.
+/// The offer of a run to agents; as JSON, which every version can read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct RunNotice {
     /// The version of all messages.
@@ -35,7 +35,7 @@ pub(crate) struct RunNotice {
     pub plan_sha256: String,
 }
 
-/// Who has claimed a slot; as JSON, which every version can read.
+/// The claim of a slot by an agent; as JSON, which every version can read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HostClaim {
     /// The version of all messages.
@@ -44,11 +44,11 @@ pub(crate) struct HostClaim {
     pub incarnation: u64,
     /// The host's name.
     pub name: String,
-    /// What it can do.
+    /// Its capabilities.
     pub limits: MachineLimits,
 }
 
-/// Who may not join a run, and why; as JSON.
+/// The refusal of an agent, with the reason; as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Refusal {
     /// The host's name.
@@ -57,15 +57,14 @@ pub(crate) struct Refusal {
     pub why: String,
 }
 
-/// What all hosts make their load from. Values of the environment are none of it: each host takes
-/// its own.
+/// The input of all hosts, without values of the environment: each host takes its own.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HostManifest {
     /// The name of the plan's file.
     pub name: String,
     /// The plan's text.
     pub text: String,
-    /// What the command line changes of it.
+    /// Changes to it from the command line.
     pub overrides: Overrides,
     /// The addresses of each target.
     pub addresses: Vec<Vec<Address>>,
@@ -119,7 +118,7 @@ pub(crate) enum ToHost {
 pub(crate) enum FromHost {
     /// The machine was checked, and workers were started.
     Prepared {
-        /// What the checks warned of, in words.
+        /// The warnings of the checks, in words.
         warnings: Vec<String>,
     },
     /// The machine is not fit, or the agent cannot go on.
@@ -127,16 +126,16 @@ pub(crate) enum FromHost {
         /// Why, in words.
         why: String,
     },
-    /// What a worker said; of a snapshot only [`FromHost::Second`] tells.
+    /// A message of a worker; snapshots come as [`FromHost::Second`].
     Worker {
         /// Which of this host's.
         worker: u32,
-        /// What it said.
+        /// The message.
         message: FromWorker,
     },
     /// Waits for the start.
     Armed,
-    /// What the workers saw in one second, together.
+    /// The facts of the workers in one second, merged.
     Second(Box<HostSecond>),
     /// How the machine is; once a second, so that silence means something.
     Sample(#[serde(with = "as_json")] Box<HostSample>),
@@ -147,14 +146,14 @@ pub(crate) enum FromHost {
     },
 }
 
-/// What the workers of a host saw in one second.
+/// The facts of a host's workers in one second.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HostSecond {
     /// By scenario.
     pub scenarios: Vec<HostScenarioSecond>,
 }
 
-/// What the workers of one scenario on one host saw in one second, together.
+/// The facts of one scenario's workers on one host in one second, merged.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HostScenarioSecond {
     /// Index into `Plan::scenarios`.

@@ -36,10 +36,10 @@ pub(super) enum WorkerEvent {
     Host(HostEvent),
 }
 
-/// What the workers of a host counted, by scenario.
+/// The counters of a host's workers, by scenario.
 pub(super) type Totals = Vec<(u16, Vec<(CellKey, Counters)>)>;
 
-/// What comes from a host as a whole.
+/// The messages of a host as a whole.
 #[derive(Debug)]
 pub(super) enum HostEvent {
     /// One second of one scenario.
@@ -48,7 +48,7 @@ pub(super) enum HostEvent {
     Sample(Box<HostSample>),
     /// It is as far as it was told to be; with warnings, in words.
     Passed(Vec<String>),
-    /// What all its workers counted.
+    /// The counters of all its workers.
     Ended(Totals),
     /// It is gone, and why.
     Gone(String),

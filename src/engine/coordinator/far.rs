@@ -29,14 +29,14 @@ const RELEASED_WITHIN: Duration = Duration::from_secs(5);
 pub(super) struct FarSide {
     pub(super) fleet: Fleet,
     pub(super) hosts: Vec<RunHost>,
-    /// What came last of each machine and is in no second yet.
+    /// The last sample of each machine that is in no second yet.
     samples: BTreeMap<HostId, HostSample>,
     totals: BTreeMap<usize, Totals>,
     lost: Vec<usize>,
 }
 
 /// Waits until all workers are ready and, on hosts, until all have taken in when the run starts.
-/// What those of each scenario use by then, and when that is.
+/// The usage of each scenario's workers by then, and the time.
 pub(super) async fn ready(
     spec: &RunSpec,
     team: &mut Team,
@@ -118,7 +118,7 @@ impl FarSide {
         self.fleet.close(&ToHost::Abort, RELEASED_WITHIN).await;
     }
 
-    /// What came of each machine since the last time.
+    /// The samples of each machine since the last call.
     pub(super) fn take_samples(&mut self) -> impl Iterator<Item = HostSample> {
         std::mem::take(&mut self.samples).into_values()
     }
@@ -206,7 +206,7 @@ impl Run<'_, '_> {
         far.fleet.close(&ToHost::Release, RELEASED_WITHIN).await;
     }
 
-    /// What differs between what a host counted and what came of it, in words.
+    /// The differences between a host's own counters and the received ones, in words.
     fn missing(&self, slot: usize, totals: &Totals) -> Option<String> {
         totals.iter().find_map(|(scenario, counted)| {
             let mut handles = self.workers.handles.iter();

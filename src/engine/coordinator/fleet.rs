@@ -46,7 +46,7 @@ pub(crate) const SKEW_MAX_NS: u64 = 50_000_000;
 struct FarHost {
     claim: HostClaim,
     link: HostLink,
-    /// What its workers do: the scenario of each.
+    /// The scenario of each of its workers.
     scenarios: Vec<u16>,
     /// The number of its first worker among all.
     first: usize,
@@ -59,7 +59,7 @@ pub(super) struct Fleet {
     room: Room,
     hosts: Vec<FarHost>,
     weights: Vec<u32>,
-    /// What was started to start agents; ended with this.
+    /// The launchers, which end with this.
     launched: Vec<Launched>,
 }
 
@@ -247,7 +247,7 @@ impl Fleet {
         self.hosts.iter().map(cores).collect()
     }
 
-    /// What reports say of each host.
+    /// Each host, as reports describe it.
     pub(super) fn facts(&self, shares: &[Vec<HostShare>]) -> Vec<RunHost> {
         let facts = |(slot, host): (usize, &FarHost)| RunHost {
             host: HostId::numbered(narrow(slot + 1)),

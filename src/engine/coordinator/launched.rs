@@ -1,4 +1,4 @@
-//! What starts agents on the hosts, where the coordinator is to start them.
+//! Launchers: processes that start agents on the hosts for the coordinator.
 
 use super::EngineError;
 use std::process::Stdio;
@@ -11,7 +11,7 @@ use tokio::process::{Child, Command};
 pub struct Launch {
     /// The program and its arguments.
     pub command: Vec<String>,
-    /// What it reads from its standard input.
+    /// Its standard input.
     pub input: Option<String>,
     /// Of its environment.
     pub variables: Vec<(String, String)>,

@@ -34,7 +34,7 @@ pub(super) struct WorkerHandle {
     pub(super) number: u16,
     /// The host that it is on; zero without others.
     pub(super) host: usize,
-    /// Who reports what it does: itself, or its host for all of the scenario's workers there.
+    /// The reporter of its facts: itself, or its host for all of the scenario's workers there.
     pub(super) reporter: usize,
     pub(super) partition: Partition,
     channel: Box<dyn Channel>,

@@ -64,7 +64,7 @@ pub struct OpenedConnection {
 /// The end of an attempt, which one or more exchanges belong to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrialEnd {
-    /// What is wrong, in words; `None`: it succeeded.
+    /// The error in words; `None`: it succeeded.
     pub error: Option<String>,
     /// The checks that do not hold, as bits by their place in the request; `None` without a whole
     /// response.
@@ -78,11 +78,11 @@ pub struct HttpExchange {
     pub request: usize,
     /// The connection that was opened for it; `None`: it went over one that was open.
     pub connection: Option<OpenedConnection>,
-    /// What was sent; `None`: nothing.
+    /// The request; `None`: nothing was sent.
     pub sent: Option<SentRequest>,
     /// When.
     pub sent_ns: u64,
-    /// What came, as far as it came.
+    /// The response, as far as it arrived.
     pub response: Option<CapturedResponse>,
     /// When its first byte came.
     pub first_byte_ns: Option<u64>,
@@ -90,9 +90,9 @@ pub struct HttpExchange {
     pub ended_ns: Option<u64>,
     /// Names and values that were extracted from it.
     pub extracted: Vec<(String, String)>,
-    /// What else happened: cookies that were not kept, a redirect that is followed.
+    /// Other events: cookies that were not kept, a redirect that is followed.
     pub notes: Vec<String>,
-    /// What is wrong with this exchange, where another one follows for the same attempt.
+    /// The error of this exchange, if another one follows for the same attempt.
     pub error: Option<String>,
     /// How the attempt ended with it; `None`: another exchange follows.
     pub end: Option<TrialEnd>,
@@ -124,13 +124,13 @@ pub struct HoldTrial {
     pub is_answered: bool,
     /// Whether the target ended the connection.
     pub is_ended: bool,
-    /// What went wrong: cause, and an example in words.
+    /// The failures: cause, and an example in words.
     pub failures: Vec<(Cause, String)>,
-    /// What was said, in order; by frame where the connection is a WebSocket.
+    /// The messages, in order; on a WebSocket by frame.
     pub messages: Vec<HoldMessage>,
 }
 
-/// What to try of a scenario.
+/// The part of a scenario to try.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TrialOptions<'a> {
     /// Only this request and, in steps, those before it.

@@ -71,7 +71,7 @@ pub enum OnWorkerLoss {
     Stop,
 }
 
-/// What happens when a host of several dies or falls silent.
+/// The reaction to the loss of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnHostLoss {
     /// The other hosts go on to the end of the plan.
@@ -102,7 +102,7 @@ words! {
 }
 
 words! {
-    /// What a lost host does to the run.
+    /// The reaction to a lost host.
     HostLossWord {
         /// The other hosts continue; the run is INVALID.
         Invalid = "invalid",

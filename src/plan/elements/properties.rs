@@ -185,7 +185,7 @@ impl Protocol {
         self.hold().and_then(|hold| hold.send_every.as_ref())
     }
 
-    /// What is sent and awaited before a connection counts as open.
+    /// Messages that are sent and awaited before a connection counts as open.
     pub fn opening(&self) -> Option<&OpeningMessages> {
         self.hold().and_then(|hold| hold.opening.as_ref())
     }

@@ -20,10 +20,10 @@ pub(super) struct HostReport<'a> {
     workers: OrderedMap<&'a str, u32>,
     /// By how much its clock may be known wrongly.
     clock_error_ns: u64,
-    /// What it withheld over the whole run.
+    /// The processor time that it withheld over the whole run.
     #[serde(skip_serializing_if = "Option::is_none")]
     withheld: Option<WithheldReport>,
-    /// What it set bounds to before the run.
+    /// Its limits before the run.
     limits: HostLimitsReport,
 }
 
@@ -57,7 +57,7 @@ impl From<&HostDelta> for WithheldReport {
     }
 }
 
-/// What a host set bounds to. What it does not tell is absent.
+/// The limits of a host; unknown ones are absent.
 #[derive(Serialize, JsonSchema)]
 struct HostLimitsReport {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -124,7 +124,7 @@ struct ReportDocument<'a> {
     #[serde(skip_serializing_if = "<[UsedFile]>::is_empty")]
     files: &'a [UsedFile],
     scenarios: Vec<ScenarioReport<'a>>,
-    /// What this machine can generate, where `--calibrate` measured it.
+    /// The load that this machine can generate, if `--calibrate` measured it.
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration: Option<CalibrationReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(more, "/z is 5, which the recording does not give");
         let other = same(r#"{"health":[{"r":"c"}]}"#, r#"{"health":[{"r":"b"},{"r":"a"}]}"#);
         assert!(other.unwrap_err().contains("which the recording does not give"));
-        // What is gone was there when the run was made.
+        // A removed key was there when the run was made.
         let gone = same(r#"{"a":{}}"#, r#"{"a":{"b":2}}"#).unwrap_err();
         assert_eq!(gone, "/a/b is missing, the recording gives it");
         let fewer = same(r#"{"t":[1]}"#, r#"{"t":[1,2]}"#).unwrap_err();

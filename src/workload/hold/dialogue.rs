@@ -19,7 +19,7 @@ struct DialogueStep {
 #[derive(Debug)]
 pub(crate) struct TcpDialogue {
     opening: Vec<DialogueStep>,
-    /// What every message after the opening must be; `None`: each read is a message.
+    /// The expectation of messages after the opening; `None`: each read is a message.
     expect: Option<MessageMatcher>,
     beat: Message,
     own: Message,
@@ -229,7 +229,7 @@ mod tests {
         )
     }
 
-    /// What is told of bytes in pieces of one size: how many were used until the opening was done,
+    /// The results of bytes in pieces of one size: how many were used until the opening was done,
     /// the messages behind it, what is wrong, and what was said.
     fn hear(
         dialogue: &mut TcpDialogue,

@@ -11,7 +11,7 @@ use crate::units::{narrow, narrow32};
 /// The state of an expression that has matched.
 const MATCHED: u32 = (1 << 24) - 1;
 
-/// What the content of a message that varies must be.
+/// The expected content of a message that varies.
 #[derive(Debug)]
 pub(super) enum ContentMatcher {
     /// Anything.
@@ -54,7 +54,7 @@ impl ContentMatcher {
         true
     }
 
-    /// What it must be, for people; `None`: anything.
+    /// The expectation in words; `None`: any content.
     pub(super) fn words(&self) -> Option<String> {
         match self {
             Self::Any => None,
@@ -90,7 +90,7 @@ pub(super) struct MatchState {
     header: u8,
 }
 
-/// What bytes were.
+/// The kind of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Matched {
     /// All of them belong to a message that has yet to end.
@@ -111,7 +111,7 @@ enum FrameMatcher {
     Content,
 }
 
-/// What the messages of a stream of bytes must be.
+/// The expectation of the messages in a stream of bytes.
 #[derive(Debug)]
 pub(super) struct MessageMatcher {
     frame: FrameMatcher,
@@ -135,7 +135,7 @@ impl MessageMatcher {
         }
     }
 
-    /// What is expected, for people.
+    /// The expectation in words.
     pub(super) fn words(&self) -> String {
         let content = self.content.words();
         match (&self.frame, content) {
@@ -303,7 +303,7 @@ mod tests {
                 &[5, 9],
                 Some(10),
             ),
-            // What is missing of a prefix is missed at the end.
+            // A prefix that is incomplete fails at the end.
             (
                 varying(Some(until("\n")), Some(MessageContent::Prefix(b"+O".to_vec()))),
                 b"+\n",

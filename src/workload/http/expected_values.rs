@@ -15,7 +15,7 @@ pub(super) struct ExpectedValues {
 }
 
 impl ExpectedValues {
-    /// Those of a request; `None` where all values are fixed.
+    /// The values of a request; `None` if all of them are fixed.
     ///
     /// # Errors
     /// In words, what the data or the steps do not have.

@@ -20,7 +20,7 @@ const MOST_HEX: usize = 1 << 10;
 const CREDENTIALS: [&str; 6] =
     ["authorization", "proxy-authorization", "cookie", "set-cookie", "x-api-key", "x-auth-token"];
 
-/// What is known of a response to a request that failed.
+/// The known parts of the response to a request that failed.
 #[derive(Debug, Default)]
 pub(crate) struct FailedResponse {
     /// Its status, if it came so far.

@@ -38,7 +38,7 @@ pub(super) enum TemplatePart {
     /// Which column or variable, and its name.
     Row(usize, Box<str>, Encoding),
     Var(usize, Box<str>, Encoding),
-    /// What is generated.
+    /// The generated value.
     Generated(Box<Generated>, Encoding),
 }
 

@@ -19,7 +19,7 @@ pub struct SentRequest {
 }
 
 impl SentRequest {
-    /// What these bytes say, as they go over HTTP/1.1.
+    /// The request of these bytes, as it goes over HTTP/1.1.
     pub(crate) fn http1(bytes: &[u8]) -> Self {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
         let mut read = httparse::Request::new(&mut headers);
@@ -35,7 +35,7 @@ impl SentRequest {
         }
     }
 
-    /// What these bytes say, as they go over HTTP/2.
+    /// The request of these bytes, as it goes over HTTP/2.
     pub(crate) fn http2(bytes: &[u8], is_secure: bool) -> Self {
         let Some(Http2Request { head, body }) = Http2Request::new(bytes, is_secure) else {
             return Self::http1(bytes);

@@ -25,7 +25,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait before a batch is sent again.
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// What stands in front of the messages of a batch.
+/// The header of a batch of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     /// Of the writer: another one that has the same slot is not taken for it.

@@ -1,6 +1,6 @@
 //! The broker between the coordinator and the agents of a run: a NATS server with `JetStream`.
 //!
-//! What a run keeps there, by its name `R`:
+//! The data of a run there, by its name `R`:
 //!
 //! ```text
 //!  KV_planrun_R    run: what the run is; slot.N: who has claimed slot N; refused: who may not join
@@ -53,7 +53,7 @@ pub enum BrokerError {
     /// It refused, or did not answer.
     #[error("the broker cannot {what}: {why}")]
     Refused {
-        /// What it was asked for.
+        /// The request.
         what: &'static str,
         /// Why.
         why: String,
@@ -61,7 +61,7 @@ pub enum BrokerError {
     /// A run of this name is there already.
     #[error("the broker has a run `{0}` already")]
     Taken(String),
-    /// What it keeps is not of this version.
+    /// Its data is of another version.
     #[error(transparent)]
     Wire(#[from] WireError),
 }
@@ -266,7 +266,7 @@ impl Room {
         self.keys.put(key, text.into()).await.map(drop).map_err(refused("keep a key"))
     }
 
-    /// What stands under a key.
+    /// The value of a key.
     pub(in crate::engine) async fn read<T: DeserializeOwned>(
         &self,
         key: &str,

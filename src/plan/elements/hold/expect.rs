@@ -1,4 +1,4 @@
-//! What a message must be: exactly some bytes, or one that varies.
+//! Expected messages: exact bytes, or messages that vary.
 
 use crate::plan::elements::hold::payload::{self, RawPayload, payload};
 use crate::plan::elements::hold::stream_pattern::StreamPattern;
@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What a message must be.
+/// An expected message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect {
     /// Exactly these bytes; never empty.
@@ -21,7 +21,7 @@ pub enum Expect {
     Varying {
         /// Where it ends.
         frame: Option<Frame>,
-        /// What it is; `None`: anything.
+        /// The content; `None`: any.
         content: Option<MessageContent>,
     },
 }
@@ -50,7 +50,7 @@ pub struct LengthPrefix {
     pub is_little: bool,
 }
 
-/// What a message that varies must be.
+/// The expectation of a message that varies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MessageContent {
     /// It begins with these bytes.
@@ -88,7 +88,7 @@ impl LengthWord {
     }
 }
 
-/// What a message must be, as the plan has it.
+/// An expected message, as the plan has it.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum RawExpect {
     /// Exactly this text.
@@ -98,7 +98,7 @@ pub(in crate::plan) enum RawExpect {
 }
 
 table! {
-    /// What a message must be: exactly the bytes of `hex` or `base64`, or one that varies.
+    /// An expected message: exactly the bytes of `hex` or `base64`, or one that varies.
     #[schemars(rename = "ExpectedBytes")]
     RawExpectTable, "`expect`", write "text, `\"ok\"`, bytes, `{ hex = \"c000\" }`, or what varies, `{ prefix = \"+OK\", until = \"\\r\\n\" }`", in "`expect = { … }` of a scenario",
     must {}
@@ -149,7 +149,7 @@ impl JsonSchema for RawExpect {
     }
 }
 
-/// What a message must be; `None` where the key is absent or cannot be read.
+/// The expected message; `None` if the key is absent or cannot be read.
 pub(super) fn expect(
     field: &Field<RawExpect>,
     spoken: Spoken,

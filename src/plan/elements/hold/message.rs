@@ -1,4 +1,4 @@
-//! What is sent on a held connection: bytes, and what differs from user to user.
+//! Messages that are sent on held connections: bytes, and numbers of users.
 
 use crate::plan::elements::hold::payload::{self, RawEncoded, RawPayload};
 use crate::plan::error::Errors;
@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
-/// What is sent: its parts, one behind the other. Without any it is nothing at all.
+/// A message: its parts, one after the other. Without parts it is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Never two neighbours of bytes, and none that is empty.
@@ -62,7 +62,7 @@ impl From<&str> for Message {
     }
 }
 
-/// What is sent, as the plan has it.
+/// A message, as the plan has it.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum RawMessage {
     /// A text with placeholders.
@@ -108,7 +108,7 @@ impl JsonSchema for RawMessage {
     }
 }
 
-/// What `send` says; `None` where it is absent or cannot be read.
+/// The message of `send`; `None` if it is absent or cannot be read.
 pub(super) fn message(field: &Field<RawMessage>, errors: &mut Errors) -> Option<Message> {
     let given = field.given()?;
     let mut message = Message::default();

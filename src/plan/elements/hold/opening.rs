@@ -22,9 +22,9 @@ pub struct OpeningMessages {
 /// A message of this side, a message of the target, or one and its reply; never neither.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpeningStep {
-    /// What is sent.
+    /// The message to send.
     pub send: Option<Message>,
-    /// What must come before the next step; `None`: nothing is waited for.
+    /// The message awaited before the next step; `None`: none.
     pub expect: Option<Expect>,
 }
 
@@ -33,7 +33,7 @@ const TIMEOUT: Time = Time(Duration::from_secs(10));
 /// The most steps.
 const MOST: usize = 100;
 
-/// What an opening looks like.
+/// The form of an opening, for help texts.
 const EXAMPLE: &str = "`opening = [{ send = \"AUTH secret\\r\\n\", expect = \"+OK\\r\\n\" }]`";
 
 table! {

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// How a connection is held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldSettings {
-    /// What is sent and awaited before a connection counts as open; `None`: nothing.
+    /// Messages that are sent and awaited before a connection counts as open; `None`: none.
     pub opening: Option<OpeningMessages>,
     /// Every message must be this; `None` takes any bytes.
     pub expect: Option<Expect>,
@@ -26,7 +26,7 @@ pub struct HoldSettings {
     pub greeting: Option<Time>,
     /// Who keeps the connection alive, and how it is watched.
     pub heartbeat: Option<Heartbeat>,
-    /// What is sent every so often and not replied to.
+    /// A message that is sent at intervals and has no reply.
     pub send_every: Option<SendEvery>,
     /// How long a connection may take to open.
     pub connect_timeout: Time,
@@ -41,7 +41,7 @@ pub struct HoldSettings {
 }
 
 impl Default for HoldSettings {
-    /// What a scenario that says nothing has.
+    /// The settings of a scenario without these keys.
     fn default() -> Self {
         Self {
             opening: None,

@@ -22,7 +22,7 @@ pub struct StreamPattern {
     start: StateID,
 }
 
-/// What a byte makes of an expression.
+/// The state of an expression after a byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PatternStep {
     /// It may match yet: the state, a number below 2^24 and not zero.
@@ -64,7 +64,7 @@ impl StreamPattern {
         self.start.as_u32()
     }
 
-    /// What one more byte makes of a state.
+    /// The state after one more byte.
     pub fn next(&self, state: u32, byte: u8) -> PatternStep {
         let next = self.states.next_state(Self::id(state), byte);
         if self.states.is_match_state(next) {
@@ -86,7 +86,7 @@ impl StreamPattern {
     }
 }
 
-/// What is wrong with an expression, on one line.
+/// The error of an expression, on one line.
 fn reason(error: &dense::BuildError) -> String {
     if error.is_size_limit_exceeded() {
         return format!("it takes more than {} MiB of states", TABLE >> 20);

@@ -82,7 +82,7 @@ fn comparison(text: &str) -> Option<(Comparison, usize)> {
     Some((*comparison, text.len() - rest.trim_start().len()))
 }
 
-/// What is expected of a place in JSON.
+/// The expectation of a place in JSON.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum ExpectedJson {
     /// This value, in JSON, with every digit that the plan has.
@@ -239,7 +239,7 @@ fn joined(open: &str, items: Vec<Text>, close: &str) -> Text {
     all
 }
 
-/// What is expected of a header.
+/// The expectation of a header.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum ExpectedHeader {
     /// This value.

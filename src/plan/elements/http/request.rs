@@ -65,7 +65,7 @@ impl Request {
     }
 }
 
-/// What follows a step that failed.
+/// The reaction to a step that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnFailure {
     /// The pass ends; the next one begins at the first step.
@@ -123,7 +123,7 @@ words! {
 }
 
 words! {
-    /// What follows a step that failed.
+    /// The reaction to a step that failed.
     OnFailureWord {
         /// The pass ends.
         Stop = "stop",

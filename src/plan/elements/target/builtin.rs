@@ -144,7 +144,7 @@ fn report_conflicts(
     }
 }
 
-/// What no built-in server says.
+/// Settings that no built-in server supports.
 fn report_unspoken(user: &User<'_>, errors: &mut Errors) {
     let Some(hold) = &user.hold else { return };
     if let (Some(_), Some(at)) = (&hold.opening, user.opening) {

@@ -36,7 +36,7 @@ pub struct Threshold {
     pub comparison: Comparison,
     /// With what; of a relative bound not a number until the baseline has been read.
     pub bound: Bound,
-    /// What the bound is relative to, if it is.
+    /// The relative bound that it was written as, if it was.
     pub relative: Option<RelativeBound>,
     /// Which stages it looks at.
     pub scope: Scope,
@@ -67,7 +67,7 @@ impl Threshold {
         self.relative.as_ref().and_then(|relative| relative.figure)
     }
 
-    /// What a relative bound comes to: `21.0 ms; baseline 20.0 ms`.
+    /// The absolute value of a relative bound: `21.0 ms; baseline 20.0 ms`.
     pub fn against(&self) -> Option<String> {
         let Bound(bound) = self.bound;
         self.baseline().map(|figure| {

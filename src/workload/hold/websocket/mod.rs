@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     pub headers: Vec<(String, String)>,
     /// The subprotocols to offer, of which the server must choose one; empty: none.
     pub protocols: Vec<String>,
-    /// What is sent and awaited once the handshake is done.
+    /// Messages that are sent and awaited after the handshake.
     pub opening: Vec<OpeningStep>,
     /// Every message must be this; `None` takes any.
     pub expect: Option<Expect>,
@@ -81,7 +81,7 @@ pub(crate) enum HeartbeatFrame {
 #[derive(Debug)]
 pub(crate) struct WebSocketClient {
     requests: Vec<UpgradeRequest>,
-    /// What messages of the opening are replied to, and what every other message must be.
+    /// The expectations of the opening's messages, and of all others.
     opening: Vec<Option<PayloadMatcher>>,
     expect: Option<PayloadMatcher>,
     settings: Settings,

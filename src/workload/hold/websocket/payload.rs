@@ -5,7 +5,7 @@ use super::super::shown;
 use super::{Violation, WebSocketState};
 use crate::plan::Expect;
 
-/// What the payload of a message must be.
+/// The expectation of a message's payload.
 #[derive(Debug)]
 pub(super) enum PayloadMatcher {
     /// Exactly this.
@@ -31,7 +31,7 @@ impl PayloadMatcher {
         }
     }
 
-    /// What is expected, for people.
+    /// The expectation in words.
     pub(super) fn words(&self) -> String {
         match self {
             Self::Exact(bytes) => shown(bytes),

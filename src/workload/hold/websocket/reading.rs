@@ -23,7 +23,7 @@ impl WebSocketClient {
         state.step() < self.opening.len()
     }
 
-    /// What the current message must be; `None`: anything.
+    /// The expectation of the current message; `None`: any.
     fn expected(&self, state: WebSocketState) -> Option<&PayloadMatcher> {
         match self.opening.get(state.step()) {
             Some(expect) => expect.as_ref(),
