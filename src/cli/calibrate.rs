@@ -90,7 +90,7 @@ fn measure(
     let ended = make_load(spec, Some(signals), &mut Subscribers::default());
     // Problems of a server show in the figures.
     let _ = targets.stop();
-    let recording = ended.map_err(|(why, _)| failed(&why))?.recording;
+    let recording = ended.map_err(|why| failed(&why.message))?.recording;
     if let Some((StopReason::Interrupted { signal }, _)) = recording.stopped {
         return Err(ExitStatus::of_signal(signal));
     }

@@ -4,12 +4,20 @@ use super::ExitStatus;
 use super::signals::Signals;
 use crate::engine::{self, EngineError, RunSpec, Subscribers};
 
-/// Why there are no results: in words, and as the exit status.
-pub(super) type Failed = (String, ExitStatus);
+/// Why there are no results.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// In words.
+    pub(super) message: String,
+    /// The remedy, where there is one.
+    pub(super) help: Option<&'static str>,
+    /// As the exit status.
+    pub(super) status: ExitStatus,
+}
 
 /// A failure that neither the plan nor the target is to blame for.
 pub(super) fn internal(message: &str) -> Failed {
-    (message.to_owned(), ExitStatus::Internal)
+    Failed { message: message.to_owned(), help: None, status: ExitStatus::Internal }
 }
 
 /// Makes the load, which signals end.
@@ -21,9 +29,12 @@ pub(super) fn make_load(
     let words = |error: &dyn std::error::Error| {
         error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
     };
-    let failed = |error: &EngineError| match error {
-        EngineError::Host { .. } | EngineError::Broker(_) => (words(error), ExitStatus::NotFit),
-        _ => internal(&words(error)),
+    let failed = |error: &EngineError| {
+        let status = match error {
+            EngineError::Host { .. } | EngineError::Broker(_) => ExitStatus::NotFit,
+            _ => ExitStatus::Internal,
+        };
+        Failed { message: words(error), help: error.help(), status }
     };
     let run = async |asked| {
         let made = Box::pin(engine::run(spec, asked, subscribers)).await;

@@ -245,8 +245,7 @@ fn execute(
     for problem in &problems {
         diagnostic::print_error(&problem.to_string(), None);
     }
-    closed.map_err(|(message, status)| {
-        let help = (status == ExitStatus::NotFit).then_some("nothing was sent");
+    closed.map_err(|Failed { message, help, status }| {
         diagnostic::print_error(&message, help);
         status
     })
@@ -308,11 +307,12 @@ fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
 fn close(store: Store, result: Result<(), Failed>, finished: Finished) -> Result<Closed, Failed> {
     match result {
         Ok(()) => store.finish(finished).map_err(|error| internal(&error.to_string())),
-        Err((message, ExitStatus::NotFit)) => {
-            store.discard();
-            Err((message, ExitStatus::NotFit))
+        Err(why) => {
+            if why.status == ExitStatus::NotFit {
+                store.discard();
+            }
+            Err(why)
         }
-        Err(why) => Err(why),
     }
 }
 

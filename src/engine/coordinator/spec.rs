@@ -43,6 +43,22 @@ pub enum EngineError {
     Monitors(#[source] io::Error),
 }
 
+impl EngineError {
+    /// The remedy, where there is one.
+    #[must_use]
+    pub fn help(&self) -> Option<&'static str> {
+        match self {
+            Self::Worker { why } if why.contains("SIGKILL") => Some(
+                "nothing was sent; run the plan again, and see whether the kernel was short of \
+                 memory: `dmesg | grep -i 'out of memory'`",
+            ),
+            Self::Worker { .. } => Some("nothing was sent; run the plan again"),
+            Self::Host { .. } | Self::Broker(_) => Some("nothing was sent"),
+            Self::Start { .. } | Self::Manifest(_) | Self::Monitors(_) => None,
+        }
+    }
+}
+
 /// The input of the coordinator.
 #[derive(Debug, Clone)]
 pub struct RunSpec {

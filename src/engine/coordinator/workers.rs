@@ -153,10 +153,11 @@ impl WorkerPool {
                     waiting -= 1;
                     continue;
                 }
-                Ok(Some((
-                    _,
-                    WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why),
-                ))) => why,
+                Ok(Some((_, WorkerEvent::Message(FromWorker::Failed { why })))) => why,
+                Ok(Some((worker, WorkerEvent::Gone(why)))) => match self.handles[worker].kill() {
+                    Some(status) => format!("{why}; it ended with {status}"),
+                    None => why,
+                },
                 Ok(Some((_, WorkerEvent::Host(HostEvent::Gone(why))))) => {
                     return Err(EngineError::Host { why });
                 }
@@ -256,17 +257,34 @@ mod tests {
 
     /// The coordinator's error about a worker that sends these bytes.
     fn said_of(sent: &str) -> String {
+        error_of(&format!("printf '{sent}'\nexec cat")).to_string()
+    }
+
+    /// The coordinator's error about a worker that does this.
+    fn error_of(script: &str) -> EngineError {
         let folder = tempfile::tempdir().unwrap();
         let fake = folder.path().join("planrun");
-        std::fs::write(&fake, format!("#!/bin/sh\nprintf '{sent}'\nexec cat\n")).unwrap();
+        std::fs::write(&fake, format!("#!/bin/sh\n{script}\n")).unwrap();
         std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         LocalSet::new().block_on(&runtime, async {
             let mut pool = WorkerPool::new();
             let assignment = Assignment { partition: Partition::WHOLE, rows: RowSource::Any };
             pool.spawn(&fake, WorkerPlace::default(), Bytes::new(), assignment).unwrap();
-            pool.all_ready().await.unwrap_err().to_string()
+            pool.all_ready().await.unwrap_err()
         })
+    }
+
+    #[test]
+    fn a_worker_killed_before_it_is_ready_is_told_with_its_signal() {
+        let killed = error_of("kill -9 $$");
+        let expected =
+            "a worker could not begin: its pipe was closed; it ended with signal: 9 (SIGKILL)";
+        assert_eq!(killed.to_string(), expected);
+        assert!(killed.help().unwrap().contains("dmesg"));
+        let ended = error_of("exit 7");
+        assert!(ended.to_string().ends_with("; it ended with exit status: 7"), "{ended}");
+        assert!(ended.help().unwrap().starts_with("nothing was sent"));
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub fn junit(run: &SavedRun) -> Vec<u8> {
         suite.add_property(("verdict", run.judgement.verdict.to_string().as_str()));
         suite.add_property(("seed", run.plan.seed.to_string().as_str()));
         suite.add_property(("plan_sha256", run.header.plan_sha256.as_str()));
+        if let Some(baseline) = &run.header.baseline {
+            suite.add_property(("baseline", visible(&baseline.run).as_ref()));
+        }
         suite.add_property(("results", visible(&run.folder.to_string_lossy()).as_ref()));
         suite.add_test_cases(cases.iter().map(|case| test_case(&name, suite_name, case)));
         report.add_test_suite(suite);

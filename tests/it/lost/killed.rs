@@ -210,6 +210,8 @@ fn a_worker_killed_at_any_instant_is_told_or_had_nothing_left_to_do() {
         if code == Some(5) {
             // Killed before it had said what it is: the run does not begin.
             assert!(killed && said.contains("a worker could not begin"), "{mark}: {said}");
+            assert!(said.contains("signal: 9 (SIGKILL)"), "{mark}: {said}");
+            assert!(said.contains("help: nothing was sent"), "{mark}: {said}");
             assert_eq!(run.server.answered(), 0, "{mark}: {said}");
             let (code, text) = planrun(&["report"], &results);
             assert!(code == Some(0) && text.contains("INCOMPLETE"), "{mark}: {text}");
