@@ -105,8 +105,11 @@ impl LineFormat {
             let _ = write!(text, ", {suppressed} lines suppressed");
         }
         let text = self.line(now_ns, "progress", &text);
-        self.interval.record(now_ns, text.len() + 1);
-        vec![OutputLine { text, beat: true }]
+        let hosts = hosts(view).map(|text| self.line(now_ns, "hosts", &text));
+        let bytes = text.len() + hosts.as_ref().map_or(0, |line| line.len() + 1);
+        self.interval.record(now_ns, bytes + 1);
+        let hosts = hosts.map(|text| OutputLine { text, beat: false });
+        [OutputLine { text, beat: true }].into_iter().chain(hosts).collect()
     }
 }
 
@@ -190,6 +193,21 @@ fn started(view: &View, warnings: &[String]) -> Vec<(&'static str, String)> {
         lines.push(("warning", format!("and {} more", warnings.len() - WARNINGS)));
     }
     lines
+}
+
+/// The hosts of a run on several, in one line: the worst first, as many as fit.
+fn hosts(view: &View) -> Option<String> {
+    let mut text = String::new();
+    for (shown, host) in view.hosts.iter().enumerate() {
+        let next = format!("{}: {}", host.name, wording::host(host).join(", "));
+        if shown > 0 && text.len() + next.len() > LONGEST - 60 {
+            let _ = write!(text, "; and {} more", view.hosts.len() - shown);
+            break;
+        }
+        text.push_str(if shown > 0 { "; " } else { "" });
+        text.push_str(&next);
+    }
+    (!text.is_empty()).then(|| cut(&text, LONGEST))
 }
 
 /// The state of all scenarios, in one line.

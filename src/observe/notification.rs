@@ -157,7 +157,7 @@ fn recorded(state: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notifica
             *at_ns = boundary.at_ns;
             passed(state, *boundary)
         }
-        Entry::WorkerLost { scenario, worker, at_ns: when, why } => {
+        Entry::WorkerLost { scenario, worker, at_ns: when, why, .. } => {
             *at_ns = *when;
             let scenario = usize::from(*scenario);
             Some(Notification::WorkerLost { scenario, worker: *worker, why: why.clone() })

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
-use super::view::{StageLevel, View};
+use super::view::{HostView, StageLevel, View};
 use crate::catalogue::AtEnd;
 use crate::engine::Resolved;
 use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
@@ -226,6 +226,21 @@ pub(super) fn generator(view: &View) -> Vec<String> {
     let local = view.local_failures();
     if local > 0 {
         parts.push(format!("{} local failures", figure::grouped(local)));
+    }
+    parts
+}
+
+/// A host in the last second: `cpu 82% · lag 1.20 ms · 1.25k/s · level 4,000 · 0% failed`.
+pub(super) fn host(host: &HostView) -> Vec<String> {
+    let mut parts: Vec<String> = host.state.word().map(str::to_owned).into_iter().collect();
+    if let Some(cpu) = host.cpu_ratio {
+        parts.push(format!("cpu {:.0}%", cpu * 100.0));
+    }
+    parts.push(format!("lag {}", figure::time(host.lag_max_ns as f64)));
+    parts.push(figure::rate(host.rate));
+    parts.push(format!("level {}", figure::grouped(host.level)));
+    if let Some(failed) = host.failure_ratio {
+        parts.push(format!("{} failed", figure::percent(failed)));
     }
     parts
 }

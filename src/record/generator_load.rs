@@ -1,7 +1,7 @@
 //! Turns withheld resources, and their effect on workers, into figures of a period that rules can
 //! be held against.
 
-use super::{HostId, WorkerFacts};
+use super::{HostId, HostPart, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -94,10 +94,28 @@ pub struct GeneratorLoad {
     hosts: BTreeMap<HostId, HostLoad>,
 }
 
-/// The processor time that one host withheld in a phase.
+/// One host in a phase: what it withheld, and how its own workers were. Of one machine that makes
+/// the load alone, [`GeneratorLoad`] has the latter.
 #[derive(Debug, Clone, Default, PartialEq)]
-struct HostLoad {
-    all: HostDelta,
+pub struct HostLoad {
+    /// The resources that it withheld.
+    pub all: HostDelta,
+    /// The latest start against the schedule.
+    pub lag_max_ns: u64,
+    /// The longest stall of any worker; absent where it was not measured.
+    pub stall_max_ns: Option<u64>,
+    /// The stalls of its workers, together.
+    pub stalled_ns: u64,
+    /// Seconds of its workers at work, together.
+    pub worker_seconds: u64,
+    /// The busiest five seconds of any worker, in thousandths of one processor.
+    pub busy_permille: Option<u32>,
+    /// The five seconds in which any worker waited most for a processor, in thousandths.
+    pub waiting_permille: Option<u32>,
+    /// The largest share that a hypervisor gave to others in five seconds.
+    pub steal_worst: Option<f64>,
+    /// The largest part of the processors that all processes of the run used in five seconds.
+    pub run_worst: Option<f64>,
     recent: VecDeque<HostDelta>,
 }
 
@@ -112,8 +130,20 @@ impl HostLoad {
         let mut window = HostDelta::default();
         self.recent.iter().for_each(|one| window.merge(one));
         let full = self.recent.len() == WINDOW_SECONDS as usize;
-        window.steal_share().filter(|_| full)
+        let share = window.steal_share().filter(|_| full);
+        self.steal_worst = [self.steal_worst, share].into_iter().flatten().reduce(f64::max);
+        share
     }
+
+    /// The part of the time of its workers in which they stood still.
+    pub fn stalled_share(&self) -> Option<f64> {
+        share_of(self.stall_max_ns, self.stalled_ns, self.worker_seconds)
+    }
+}
+
+fn share_of(measured: Option<u64>, stalled_ns: u64, worker_seconds: u64) -> Option<f64> {
+    let worked = worker_seconds as f64 * 1e9;
+    measured.filter(|_| worked > 0.0).map(|_| stalled_ns as f64 / worked)
 }
 
 impl GeneratorLoad {
@@ -140,6 +170,35 @@ impl GeneratorLoad {
         }
     }
 
+    /// Adds what one host's workers did in the second that was added last.
+    pub(super) fn add_part(&mut self, part: &HostPart) {
+        let HostPart { workers, .. } = part;
+        let full = self.seconds >= WINDOW_SECONDS;
+        let host = self.hosts.entry(part.host).or_default();
+        host.worker_seconds += u64::from(part.at_work.max(part.reporting));
+        host.lag_max_ns = host.lag_max_ns.max(workers.lag_max_ns);
+        host.stall_max_ns = host.stall_max_ns.max(workers.stall_max_ns);
+        host.stalled_ns += workers.stalled_ns;
+        if full {
+            host.busy_permille = host.busy_permille.max(workers.busy_permille);
+            host.waiting_permille = host.waiting_permille.max(workers.waiting_permille);
+        }
+    }
+
+    /// How one of several hosts was.
+    pub fn of_host(&self, host: HostId) -> Option<&HostLoad> {
+        self.hosts.get(&host)
+    }
+
+    /// The host for which a figure is largest; `None` where one machine makes the load, or no host
+    /// has the figure.
+    pub fn worst_host(&self, figure: impl Fn(&HostLoad) -> Option<f64>) -> Option<HostId> {
+        let far = self.hosts.iter().filter(|(host, _)| !host.is_coordinator());
+        let figures = far.filter_map(|(host, load)| Some((*host, figure(load)?)));
+        let worst = figures.reduce(|worst, next| if next.1 > worst.1 { next } else { worst });
+        worst.map(|(host, _)| host)
+    }
+
     /// The part of a host's processor time that went to others, of the host with the largest;
     /// absent where none was counted.
     pub fn steal_share(&self) -> Option<f64> {
@@ -148,17 +207,20 @@ impl GeneratorLoad {
 
     /// Notes what part of the processors all processes of the run used in the five seconds up to
     /// the one that was added last.
-    pub(super) fn add_cpu_utilisation(&mut self, share: f64) {
+    pub(super) fn add_cpu_utilisation(&mut self, host: HostId, share: f64) {
         if self.seconds >= WINDOW_SECONDS {
-            self.run_worst = Some(self.run_worst.map_or(share, |worst| worst.max(share)));
+            let larger = |worst: Option<f64>| Some(worst.map_or(share, |worst| worst.max(share)));
+            self.run_worst = larger(self.run_worst);
+            let host = self.hosts.entry(host).or_default();
+            host.run_worst = larger(host.run_worst);
         }
     }
 
     /// The part of all the time of all workers in which they stood still: as much of what they
-    /// measured is theirs and not the target's.
+    /// measured is theirs and not the target's. Of several hosts: of the one that stood still most.
     pub fn stalled_share(&self) -> Option<f64> {
-        let worked = self.worker_seconds as f64 * 1e9;
-        self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)
+        let far = self.hosts.values().filter_map(HostLoad::stalled_share).reduce(f64::max);
+        far.or_else(|| share_of(self.stall_max_ns, self.stalled_ns, self.worker_seconds))
     }
 }
 

@@ -34,6 +34,11 @@ impl HostId {
         Self(number)
     }
 
+    /// The slot of a host that makes load; `None` for the coordinator's machine.
+    pub fn slot(self) -> Option<usize> {
+        usize::from(self.0).checked_sub(1)
+    }
+
     /// Whether it is the coordinator's.
     pub fn is_coordinator(&self) -> bool {
         *self == Self::COORDINATOR

@@ -5,9 +5,9 @@ use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, update_peak};
 use super::monitored::{MonitorReading, MonitorRecording, MonitorTally};
 use super::{
-    Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId,
-    HostReading, HostSample, PassedTransitions, Peak, Second, StageTransition, Transition,
-    WorkerFacts,
+    Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId, HostPart,
+    HostReading, HostRecordings, HostSample, LostWorker, PassedTransitions, Peak, Second,
+    StageTransition, Transition, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub enum Entry {
         scenario: u16,
         /// Which of the scenario's workers.
         worker: u16,
+        /// The host that it was on, of several.
+        #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
+        host: HostId,
         /// When it was noticed, on the run's clock.
         at_ns: u64,
         /// The evidence: `exit status 1`, `sent nothing for 10 s`.
@@ -48,6 +51,9 @@ pub enum Entry {
     StartSkew {
         /// At most, in nanoseconds.
         bound_ns: u64,
+        /// The name of each host, by slot; empty in recordings that do not say.
+        #[serde(default)]
+        hosts: Vec<String>,
     },
     /// A monitor was read.
     Monitored(MonitorReading),
@@ -128,10 +134,12 @@ pub struct Recording {
     far_cpu: BTreeMap<HostId, CpuUtilisation>,
     /// The readings of monitors, by index into `Plan::monitors`.
     pub monitors: BTreeMap<u16, MonitorRecording>,
+    /// What each of several hosts did.
+    pub hosts: HostRecordings,
     /// By how much the starts of hosts may be apart; `None`: one machine made the load.
     pub start_skew_ns: Option<u64>,
-    /// Workers that were lost: scenario, worker, when, why.
-    pub lost_workers: Vec<(u16, u16, u64, String)>,
+    /// Workers that were lost.
+    pub lost_workers: Vec<LostWorker>,
     /// Why and when the run ended; `None` while it is in progress, and if it was killed.
     pub stopped: Option<(StopReason, u64)>,
 }
@@ -185,7 +193,7 @@ impl ScenarioRecording {
         &mut self,
         second: u32,
         workers: (&WorkerFacts, u32),
-        (hosts, cpu): (&[&HostSample], Option<f64>),
+        (hosts, parts, cpu): (&[&HostSample], &[&HostPart], &[(HostId, f64)]),
     ) {
         let first_ns = u64::from(second) * SECOND_NS;
         let (begun, ended) = (self.phase_at(first_ns), self.phase_at(first_ns + 999_999_999));
@@ -193,8 +201,11 @@ impl ScenarioRecording {
         if let Some(key) = begun.filter(|_| begun == ended) {
             let load = self.generator_load.entry(key).or_default();
             load.add(workers, deltas());
-            if let Some(share) = cpu {
-                load.add_cpu_utilisation(share);
+            for part in parts {
+                load.add_part(part);
+            }
+            for (host, share) in cpu {
+                load.add_cpu_utilisation(*host, *share);
             }
         }
         let throttled = deltas().filter_map(|(_, delta)| delta.throttled_periods).sum::<u64>();
@@ -232,15 +243,27 @@ impl Recording {
                     scenario.transitions.push(*transition);
                 }
             }
-            Entry::WorkerLost { scenario, worker, at_ns, why } => {
-                self.lost_workers.push((*scenario, *worker, *at_ns, why.clone()));
+            Entry::WorkerLost { scenario, worker, host, at_ns, why } => {
+                if !host.is_coordinator() {
+                    self.hosts.lose(*host);
+                }
+                self.lost_workers.push(LostWorker {
+                    scenario: *scenario,
+                    worker: *worker,
+                    host: *host,
+                    at_ns: *at_ns,
+                    why: why.clone(),
+                });
             }
             Entry::Diagnosed { scenario, diagnoses, .. } => {
                 if let Some(scenario) = self.scenarios.get_mut(usize::from(*scenario)) {
                     scenario.diagnoses.clone_from(diagnoses);
                 }
             }
-            Entry::StartSkew { bound_ns } => self.start_skew_ns = Some(*bound_ns),
+            Entry::StartSkew { bound_ns, hosts } => {
+                self.start_skew_ns = Some(*bound_ns);
+                self.hosts.names.clone_from(hosts);
+            }
             Entry::Monitored(reading) => self.add_reading(reading),
             Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
         }
@@ -259,17 +282,22 @@ impl Recording {
         }
     }
 
-    /// The share of the host's processors that all processes of the run used recently.
-    /// Of several hosts: of the one whose processors they used most.
-    fn recent_cpu(&mut self, second: &Second, hosts: &[&HostSample]) -> Option<f64> {
+    /// The share of each host's processors that all processes of the run used recently.
+    fn recent_cpu(&mut self, second: &Second, hosts: &[&HostSample]) -> Vec<(HostId, f64)> {
         let far = hosts.iter().filter(|sample| !sample.host.is_coordinator());
         let shares = far.filter_map(|sample| {
             let cpu = self.far_cpu.entry(sample.host).or_default();
-            cpu.add(sample.at_ns, sample.own_cpu_ns, sample.processors.max(1))
+            let share = cpu.add(sample.at_ns, sample.own_cpu_ns, sample.processors.max(1));
+            Some((sample.host, share?))
         });
-        if let Some(worst) = shares.reduce(f64::max) {
-            return Some(worst);
-        }
+        let mut shares: Vec<(HostId, f64)> = shares.collect();
+        let own = self.own_cpu(second, hosts).map(|share| (HostId::COORDINATOR, share));
+        shares.extend(own);
+        shares
+    }
+
+    /// The same, where this machine makes the load.
+    fn own_cpu(&mut self, second: &Second, hosts: &[&HostSample]) -> Option<f64> {
         let host = hosts.first().filter(|one| one.host.is_coordinator() && one.processors > 0)?;
         let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
             let new = second.scenarios.get(&index).filter(|facts| facts.reporting > 0);
@@ -277,6 +305,16 @@ impl Recording {
         });
         let used = workers.sum::<u64>() + host.servers_cpu_ns + host.own_cpu_ns;
         self.cpu.add(host.at_ns, used, host.processors)
+    }
+
+    /// Updates the peak of all scenarios together.
+    fn update_run_peak(&mut self, second: &Second, sample: &HostSample) {
+        let (mut open, mut workers) = (0, WorkerFacts::default());
+        for facts in second.scenarios.values() {
+            open += facts.gauges.get(Gauge::Open);
+            workers.merge(&facts.workers);
+        }
+        update_peak(&mut self.peak, open, sample, workers);
     }
 
     fn add_second(&mut self, second: &Second) {
@@ -295,14 +333,10 @@ impl Recording {
         let sample = second.host(HostId::COORDINATOR).filter(|_| !is_far);
         let hosts = if is_far { far } else { sample.into_iter().collect() };
         if let Some(sample) = sample {
-            let (mut open, mut workers) = (0, WorkerFacts::default());
-            for facts in second.scenarios.values() {
-                open += facts.gauges.get(Gauge::Open);
-                workers.merge(&facts.workers);
-            }
-            update_peak(&mut self.peak, open, sample, workers);
+            self.update_run_peak(second, sample);
         }
         let cpu = self.recent_cpu(second, &hosts);
+        self.hosts.add(&second.parts, &cpu);
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
             for (key, cell) in &facts.cells {
@@ -317,7 +351,10 @@ impl Recording {
             // A worker that has not reported a second may have stalled in it.
             let workers = facts.reporting.max(facts.at_work);
             if workers > 0 {
-                scenario.add_load(second.second, (&facts.workers, workers), (&hosts, cpu));
+                let parts = second.parts.iter().filter(|part| part.scenario == *index);
+                let parts: Vec<&HostPart> = parts.collect();
+                let hosts = (hosts.as_slice(), parts.as_slice(), cpu.as_slice());
+                scenario.add_load(second.second, (&facts.workers, workers), hosts);
             }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);

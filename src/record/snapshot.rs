@@ -1,7 +1,7 @@
 //! One second of one worker, or of all of them, in a form that can be sent and merged.
 
 use super::host::samples;
-use super::{Cell, CellKey, Gauges, HostId, HostSample};
+use super::{Cell, CellKey, Gauges, HostId, HostPart, HostSample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -76,6 +76,9 @@ pub struct Second {
     /// looked.
     #[serde(default, rename = "host", with = "samples", skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostSample>,
+    /// What each host did of each scenario; empty where one machine makes the load.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<HostPart>,
 }
 
 impl Second {

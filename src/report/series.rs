@@ -23,6 +23,8 @@ pub struct RowSeries {
     plan: Plan,
     /// The transitions of each scenario so far, by index into `Plan::scenarios`.
     passed: Vec<PassedTransitions>,
+    /// The names of the hosts, by slot; none where one machine makes the load.
+    hosts: Vec<String>,
     /// Facts kept apart from the seconds up to the next one: its row shows the histograms, and
     /// the rows of requests follow it.
     durations: Vec<Durations>,
@@ -34,13 +36,14 @@ impl RowSeries {
         Self {
             plan: plan.clone(),
             passed: vec![PassedTransitions::default(); plan.scenarios.len()],
+            hosts: Vec::new(),
             durations: Vec::new(),
         }
     }
 
     fn rows(&mut self, second: &Second) -> Vec<u8> {
         if self.durations.is_empty() {
-            return timeline::rows(&self.plan, &self.passed, second);
+            return timeline::rows(&self.plan, &self.passed, &self.hosts, second);
         }
         let (requests, histograms): (Vec<_>, Vec<_>) =
             self.durations.drain(..).partition(of_requests);
@@ -48,7 +51,7 @@ impl RowSeries {
         for durations in histograms {
             whole.scenarios.entry(durations.scenario).or_default().cells.extend(durations.cells);
         }
-        let mut rows = timeline::rows(&self.plan, &self.passed, &whole);
+        let mut rows = timeline::rows(&self.plan, &self.passed, &self.hosts, &whole);
         rows.extend(self.stretches(&requests));
         rows
     }
@@ -95,6 +98,10 @@ impl RowSeries {
                 if let Some(passed) = self.passed.get_mut(usize::from(transition.scenario)) {
                     passed.push(*transition);
                 }
+                Additions::default()
+            }
+            Line::Entry(Entry::StartSkew { hosts, .. }) => {
+                self.hosts.clone_from(hosts);
                 Additions::default()
             }
             Line::Entry(_) | Line::Finished(_) => [self.last_rows(), Vec::new(), Vec::new()],

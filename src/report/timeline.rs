@@ -1,6 +1,7 @@
 //! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that
 //! were current in it, and one for each of its requests, where it has several: in a long run one
-//! for each stretch of several seconds (`seconds`), up to and with `second`.
+//! for each stretch of several seconds (`seconds`), up to and with `second`. Of several hosts each
+//! has a row, too, without distributions.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
 use super::field::{ColumnField, FieldType, SCENARIO, head, of_figures};
@@ -10,7 +11,9 @@ use super::requests::each;
 use super::section::Section;
 use crate::catalogue::Samples;
 use crate::plan::{Metric, Plan, Scenario, Stat};
-use crate::record::{Cell, CellKey, Gauges, PassedTransitions, ScenarioSecond, Second};
+use crate::record::{
+    Cell, CellKey, Gauges, HostPart, PassedTransitions, ScenarioSecond, Second, WorkerFacts,
+};
 use crate::store::Durations;
 use crate::units::SECOND_NS;
 use std::borrow::Cow;
@@ -18,7 +21,7 @@ use std::borrow::Cow;
 /// The figures of a distribution that one second has.
 const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];
 
-const NAMES: [ColumnField; 6] = [
+const NAMES: [ColumnField; 7] = [
     ColumnField::required("second", FieldType::Whole, "The last second of the run that it is of."),
     SCENARIO,
     ColumnField::new(
@@ -32,6 +35,11 @@ const NAMES: [ColumnField; 6] = [
         "The phase that was current: `ramp`, `hold` or `drain`.",
     ),
     ColumnField::new("request", FieldType::Text, "The request's name; blank: all of the scenario."),
+    ColumnField::new(
+        "host",
+        FieldType::Text,
+        "The host, of several; blank: all of them together, or one machine.",
+    ),
     ColumnField::required("seconds", FieldType::Whole, "How many seconds it is of."),
 ];
 
@@ -62,8 +70,14 @@ pub(super) fn heading(plan: &Plan) -> Vec<u8> {
     bytes(csv)
 }
 
-/// The rows of one second. `passed`: the transitions of each scenario so far.
-pub(super) fn rows(plan: &Plan, passed: &[PassedTransitions], second: &Second) -> Vec<u8> {
+/// The rows of one second. `passed`: the transitions of each scenario so far; `hosts`: the name of
+/// each, by slot.
+pub(super) fn rows(
+    plan: &Plan,
+    passed: &[PassedTransitions],
+    hosts: &[String],
+    second: &Second,
+) -> Vec<u8> {
     let mut csv = csv();
     let columns = columns(&ReportedMetrics::of_plan(plan));
     for (index, facts) in &second.scenarios {
@@ -80,8 +94,11 @@ pub(super) fn rows(plan: &Plan, passed: &[PassedTransitions], second: &Second) -
         };
         let section = section(scenario, start, facts);
         let own = figures(&columns, &ReportedMetrics::of(&scenario.protocol), &section);
-        row(&mut csv, place.names("").into_iter().chain(own).chain(workers(facts)));
+        row(&mut csv, place.names("", "").into_iter().chain(own).chain(workers(facts)));
         place.requests(&mut csv, &columns, &section);
+        for part in second.parts.iter().filter(|part| usize::from(part.scenario) == index) {
+            place.host(&mut csv, &columns, (hosts, part));
+        }
     }
     bytes(csv)
 }
@@ -128,7 +145,7 @@ struct RowPlace<'a> {
 }
 
 impl RowPlace<'_> {
-    fn names(&self, request: &str) -> [String; 6] {
+    fn names(&self, request: &str, host: &str) -> [String; 7] {
         let stage = self.key.and_then(|key| self.scenario.stages.get(usize::from(key.stage)));
         [
             self.second.to_string(),
@@ -136,8 +153,32 @@ impl RowPlace<'_> {
             stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
             self.key.map(|key| key.phase.to_string()).unwrap_or_default(),
             cell(request).into_owned(),
+            cell(host).into_owned(),
             self.seconds.to_string(),
         ]
+    }
+
+    /// Adds the row of a host: what it counted, its levels, its workers.
+    fn host(&self, csv: &mut Csv, columns: &[CsvColumn], (hosts, part): (&[String], &HostPart)) {
+        let protocol = &self.scenario.protocol;
+        let words = ReportedMetrics {
+            times: Vec::new(),
+            within: Vec::new(),
+            ..ReportedMetrics::of(protocol)
+        };
+        let start = u64::from(self.second) * SECOND_NS;
+        let cell = Cell { counters: part.counters, ..Cell::default() };
+        let section = Section {
+            protocol,
+            cell: Cow::Owned(cell),
+            gauges: part.gauges,
+            times: None,
+            time: Some((start, start + SECOND_NS)),
+        };
+        let figures = figures(columns, &words, &section);
+        let name = part.host.slot().and_then(|slot| hosts.get(slot)).map_or("", String::as_str);
+        let workers = worker_cells(part.reporting, &part.workers);
+        row(csv, self.names("", name).into_iter().chain(figures).chain(workers));
     }
 
     /// Adds a row for each request that was sent or answered.
@@ -152,7 +193,7 @@ impl RowPlace<'_> {
             }
             let figures = figures(columns, &words, &own);
             let no_workers = [const { String::new() }; 4];
-            row(csv, self.names(name).into_iter().chain(figures).chain(no_workers));
+            row(csv, self.names(name, "").into_iter().chain(figures).chain(no_workers));
         }
     }
 }
@@ -176,11 +217,15 @@ fn figures(columns: &[CsvColumn], words: &ReportedMetrics, section: &Section<'_>
 }
 
 fn workers(facts: &ScenarioSecond) -> [String; 4] {
+    worker_cells(facts.reporting, &facts.workers)
+}
+
+fn worker_cells(reporting: u32, workers: &WorkerFacts) -> [String; 4] {
     [
-        facts.reporting.to_string(),
-        ms(facts.workers.cpu_ns),
-        facts.workers.rss_bytes.to_string(),
-        ms(facts.workers.lag_max_ns),
+        reporting.to_string(),
+        ms(workers.cpu_ns),
+        workers.rss_bytes.to_string(),
+        ms(workers.lag_max_ns),
     ]
 }
 

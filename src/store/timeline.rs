@@ -278,7 +278,12 @@ mod tests {
         facts.gauges.set(Gauge::Open, u64::from(number));
         facts.workers = WorkerFacts { cpu_ns: 10 * u64::from(number), ..WorkerFacts::default() };
         let scenarios = [(0, facts)].into();
-        Line::Entry(Entry::Second(Second { second: number, scenarios, hosts: Vec::new() }))
+        Line::Entry(Entry::Second(Second {
+            second: number,
+            scenarios,
+            hosts: Vec::new(),
+            parts: Vec::new(),
+        }))
     }
 
     fn of(seconds: u32) -> Timeline {

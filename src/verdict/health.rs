@@ -5,7 +5,8 @@
 
 use super::rules::{self, Rule, RuleLimits, RuleUnit, RunFacts, Sample, place_words};
 use crate::plan::Plan;
-use crate::record::CellKey;
+use crate::record::{CellKey, HostRecordings};
+use std::fmt::Write as _;
 
 /// How one rule came out.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -26,6 +27,9 @@ pub struct Health {
     pub default_limit: Option<f64>,
     /// Where it was worst: scenario, stage and phase; absent when it is of the whole run.
     pub place: Option<(u16, CellKey)>,
+    /// The name of the host that was worst; absent where one machine makes the load.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// Whether a value is within its limits.
@@ -66,7 +70,12 @@ impl Sample {
 }
 
 impl Health {
-    fn worst(rule: &'static Rule, limits: RuleLimits, samples: &[Sample]) -> Self {
+    fn worst(
+        rule: &'static Rule,
+        limits: RuleLimits,
+        samples: &[Sample],
+        hosts: &HostRecordings,
+    ) -> Self {
         let key = |one: &Sample| (one.status(), one.value);
         let worst = samples
             .iter()
@@ -82,6 +91,7 @@ impl Health {
             invalid: at_worst.invalid,
             default_limit: limits.default,
             place: worst.and_then(|worst| worst.place),
+            host: worst.and_then(|worst| hosts.name(worst.host?)).map(str::to_owned),
         }
     }
 
@@ -93,7 +103,11 @@ impl Health {
     /// The finding in words; absent if the value is within its limits.
     pub fn words(&self, plan: &Plan) -> Option<String> {
         let measured = self.measured.filter(|_| self.state >= RuleStatus::Warned)?;
-        let place = self.place.map_or_else(String::new, |place| place_words(plan, place) + ": ");
+        let mut place =
+            self.place.map_or_else(String::new, |place| place_words(plan, place) + ": ");
+        if let Some(host) = &self.host {
+            let _ = write!(place, "host {host}: ");
+        }
         let what = self.rule.what.replace("{}", &self.unit.figure(measured));
         let most = self.unit.figure(self.limit()?);
         let allowed = match self.state {
@@ -113,7 +127,7 @@ pub(super) fn of(facts: &RunFacts<'_>) -> Vec<Health> {
     let measured = of_run.filter_map(|rule| Some((*rule, rule.measure?)));
     let health = measured.map(|(rule, measure)| {
         let limits = rule.limits(facts.plan);
-        Health::worst(rule, limits, &measure(facts, limits))
+        Health::worst(rule, limits, &measure(facts, limits), &facts.recording.hosts)
     });
     health.collect()
 }

@@ -9,7 +9,7 @@ use crate::engine::channel::{Channel, Pipe, Totals, WorkerEvent};
 use crate::engine::clock::{Clock, ClockReading, monotonic_ns};
 use crate::engine::host_sampler::HostSampler;
 use crate::engine::manifest::WorkerManifest;
-use crate::record::{Counters, ScenarioSecond, Second, Snapshot};
+use crate::record::{Counters, HostId, ScenarioSecond, Second, Snapshot};
 use crate::units::SECOND_NS;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
@@ -89,7 +89,7 @@ impl Relay {
             self.pipes.push(pipe);
             self.workers.push((*scenario, false));
             self.cpu_ns.push(0);
-            self.aggregator.add_reporter(*scenario, 1);
+            self.aggregator.add_reporter(*scenario, 1, HostId::COORDINATOR);
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         self.sampler = Some(HostSampler::new(Vec::new(), cores));

@@ -3,8 +3,8 @@
 
 use crate::plan::{Phase, Protocol};
 use crate::record::{
-    Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
-    under_way,
+    Cell, CellKey, Counter, Counters, Gauges, HostId, HostPart, ScenarioSecond, Second, Snapshot,
+    WorkerFacts, under_way,
 };
 use crate::schedule::{Partition, ScenarioSchedule, ScheduleCursor, ScheduledEvent, Shape};
 use crate::units::{SECOND_NS, narrow};
@@ -27,6 +27,8 @@ pub(super) struct Aggregator {
 #[derive(Debug)]
 struct ReporterTotals {
     scenario: u16,
+    /// The host that it is; the coordinator's where it is a worker of one machine.
+    host: HostId,
     /// How many workers report through it.
     workers: u32,
     live: bool,
@@ -45,13 +47,14 @@ impl Aggregator {
         Self { reporters: Vec::new(), patience_ns, pending: BTreeMap::new(), next_second: 0 }
     }
 
-    /// Adds the next who reports, for so many workers of a scenario; its number.
-    pub(super) fn add_reporter(&mut self, scenario: u16, workers: u32) -> usize {
+    /// Adds the next who reports, for so many workers of a scenario on a host; its number.
+    pub(super) fn add_reporter(&mut self, scenario: u16, workers: u32, host: HostId) -> usize {
         let (counters, under_way) = (BTreeMap::new(), BTreeMap::new());
         let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
         let (live, told) = (true, 0);
         self.reporters.push(ReporterTotals {
             scenario,
+            host,
             workers,
             live,
             told,
@@ -108,6 +111,29 @@ impl Aggregator {
             let reporting = facts.reporting + workers;
             facts.add(snapshot);
             facts.reporting = reporting;
+        }
+        self.add_part(reporter, snapshot, at, workers);
+    }
+
+    /// Notes what a host did, beside what all did.
+    fn add_part(&mut self, reporter: usize, snapshot: &Snapshot, at: u32, workers: u32) {
+        let ReporterTotals { host, scenario, .. } = self.reporters[reporter];
+        if host.is_coordinator() {
+            return;
+        }
+        let mut counters = Counters::default();
+        snapshot.cells.iter().for_each(|(_, cell)| counters.merge(&cell.counters));
+        let late = snapshot.second < at;
+        let second =
+            self.pending.entry(at).or_insert_with(|| Second { second: at, ..Second::default() });
+        let part = part_of(second, (host, scenario));
+        if late {
+            // Its levels are those of a second that has been written.
+            part.counters.merge(&counters);
+            part.workers.lag_max_ns = part.workers.lag_max_ns.max(snapshot.worker.lag_max_ns);
+        } else {
+            part.merge(&counters, &snapshot.gauges, &snapshot.worker);
+            part.reporting += workers;
         }
     }
 
@@ -200,7 +226,18 @@ impl Aggregator {
     }
 
     fn record(&mut self, reporter: usize, missing: BTreeMap<CellKey, Cell>) {
-        let (scenario, next) = (self.reporters[reporter].scenario, self.next_second);
+        let ReporterTotals { scenario, host, .. } = self.reporters[reporter];
+        let next = self.next_second;
+        if !host.is_coordinator() {
+            let second = self
+                .pending
+                .entry(next)
+                .or_insert_with(|| Second { second: next, ..Second::default() });
+            let part = part_of(second, (host, scenario));
+            for cell in missing.values() {
+                part.counters.merge(&cell.counters);
+            }
+        }
         let facts = self.scenario(next, scenario);
         for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
@@ -242,14 +279,34 @@ impl Aggregator {
                 continue;
             }
             facts.at_work += totals.workers;
-            if totals.told <= number {
+            let late = totals.told <= number;
+            if late {
                 // One that is late still holds what it held.
                 facts.gauges.merge(&totals.gauges);
                 facts.workers.merge(&totals.facts);
             }
+            if !totals.host.is_coordinator() {
+                let part = part_of(&mut second, (totals.host, totals.scenario));
+                part.at_work += totals.workers;
+                if late {
+                    part.merge(&Counters::default(), &totals.gauges, &totals.facts);
+                }
+            }
         }
+        second.parts.sort_unstable_by_key(|part| (part.host, part.scenario));
         second
     }
+}
+
+/// The part of a host in a second.
+fn part_of(second: &mut Second, (host, scenario): (HostId, u16)) -> &mut HostPart {
+    let parts = &mut second.parts;
+    let known = parts.iter().position(|part| (part.host, part.scenario) == (host, scenario));
+    let at = known.unwrap_or_else(|| {
+        parts.push(HostPart { host, scenario, ..HostPart::default() });
+        parts.len() - 1
+    });
+    &mut parts[at]
 }
 
 /// What is due first, and the cursor that is to be moved on behind it.

@@ -1,8 +1,8 @@
 use super::{Aggregator, PATIENCE_NS};
 use crate::plan::{Http, Level, Phase, Protocol, Ramp, Request, Spacing};
 use crate::record::{
-    Cell, CellKey, Counter, Entry, Gauge, Gauges, Recording, RequestTally, Second, Snapshot,
-    StageTransition, Transition, WorkerFacts,
+    Cell, CellKey, Counter, Entry, Gauge, Gauges, HostId, HostPart, Recording, RequestTally,
+    Second, Snapshot, StageTransition, Transition, WorkerFacts,
 };
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::Rate;
@@ -24,7 +24,7 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
 fn aggregator(workers: usize) -> Aggregator {
     let mut aggregator = Aggregator::new(PATIENCE_NS);
     for worker in 0..workers {
-        assert_eq!(aggregator.add_reporter(0, 1), worker);
+        assert_eq!(aggregator.add_reporter(0, 1, HostId::COORDINATOR), worker);
     }
     aggregator
 }
@@ -199,4 +199,37 @@ fn each_request_of_a_lost_worker_adds_up() {
     assert_eq!(get(None), [20, 10, 10, 8, 2]);
     assert_eq!(get(Some(0)), [11, 5, 6, 4, 1]);
     assert_eq!(get(Some(1)), [9, 5, 4, 4, 1]);
+}
+
+#[test]
+fn each_host_has_its_part_of_a_second() {
+    let hosts = [1, 2].map(HostId::numbered);
+    let mut aggregator = Aggregator::new(PATIENCE_NS);
+    for (reporter, host) in hosts.iter().enumerate() {
+        assert_eq!(aggregator.add_reporter(0, 2, *host), reporter);
+    }
+    let due = |count| [(Counter::Due, count), (Counter::Started, count)];
+    aggregator.add(0, &snapshot(0, &due(3), 3), 2);
+    aggregator.add(1, &snapshot(0, &due(4), 4), 2);
+    let parts = aggregator.complete_second(SECOND_NS).unwrap().parts;
+    let figures = |parts: &[HostPart]| -> Vec<(HostId, u64, u64, u32, u32)> {
+        let figure = |part: &HostPart| {
+            let (due, open) = (part.counters.get(Counter::Due), part.gauges.get(Gauge::Open));
+            (part.host, due, open, part.reporting, part.at_work)
+        };
+        parts.iter().map(figure).collect()
+    };
+    assert_eq!(figures(&parts), [(hosts[0], 3, 3, 2, 2), (hosts[1], 4, 4, 2, 2)]);
+    // One is late: it still holds what it held, and what it counted stands in a later second.
+    aggregator.add(0, &snapshot(1, &due(1), 4), 2);
+    let parts = aggregator.complete_second(4 * SECOND_NS).unwrap().parts;
+    assert_eq!(figures(&parts), [(hosts[0], 1, 4, 2, 2), (hosts[1], 0, 4, 0, 2)]);
+    aggregator.add(1, &snapshot(1, &due(7), 5), 2);
+    let parts = aggregator.complete_second(5 * SECOND_NS).unwrap().parts;
+    assert_eq!(parts[1].counters.get(Counter::Due), 7);
+    // One is lost: what it had open is its own, too.
+    aggregator.lose(1, &testing::hold());
+    let parts = aggregator.complete_second(9 * SECOND_NS).unwrap().parts;
+    assert_eq!(parts[1].counters.get(Counter::Unfinished), 11);
+    assert_eq!((parts[1].at_work, parts[0].at_work), (0, 2));
 }

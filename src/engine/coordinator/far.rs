@@ -99,9 +99,10 @@ impl FarSide {
                 let index = usize::from(*scenario);
                 let Some(partition) = partitions[index][slot].next() else { continue };
                 let workers = shares[index][slot].workers;
+                let host = HostId::numbered(narrow(slot + 1));
                 let reporter = *reporters
                     .entry(*scenario)
-                    .or_insert_with(|| team.aggregator.add_reporter(*scenario, workers));
+                    .or_insert_with(|| team.aggregator.add_reporter(*scenario, workers, host));
                 let rows = team.first_rows(&spec.manifest, schedule, index);
                 let number = narrow(numbers[index]);
                 numbers[index] += 1;
@@ -201,7 +202,8 @@ impl Run<'_, '_> {
             let mut handles = self.workers.handles.iter();
             let Some(first) = handles.find(|handle| handle.host == slot) else { continue };
             let (scenario, worker, at_ns) = (first.scenario, first.number, self.clock.now_ns());
-            self.record(Entry::WorkerLost { scenario, worker, at_ns, why });
+            let host = HostId::numbered(narrow(slot + 1));
+            self.record(Entry::WorkerLost { scenario, worker, host, at_ns, why });
         }
         far.fleet.close(&ToHost::Release, RELEASED_WITHIN).await;
     }

@@ -4,8 +4,9 @@ use super::Run;
 use super::workers::WorkerState;
 use crate::engine::http::RequestMix;
 use crate::plan::OnWorkerLoss;
-use crate::record::{Entry, StopReason};
+use crate::record::{Entry, HostId, StopReason};
 use crate::schedule::Partition;
+use crate::units::narrow;
 use std::collections::BTreeSet;
 
 impl Run<'_, '_> {
@@ -13,12 +14,16 @@ impl Run<'_, '_> {
     pub(super) fn lose(&mut self, worker: usize, why: &str) {
         let handle = &mut self.workers.handles[worker];
         let (scenario, number, reporter) = (handle.scenario, handle.number, handle.reporter);
+        let host = match &self.far {
+            Some(_) => HostId::numbered(narrow(handle.host + 1)),
+            None => HostId::COORDINATOR,
+        };
         handle.state = WorkerState::Lost;
         let why = handle.kill().unwrap_or_else(|| why.to_owned());
         let index = usize::from(scenario);
         self.aggregator.lose(reporter, &self.spec.manifest.plan.scenarios[index].protocol);
         let at_ns = self.clock.now_ns();
-        self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
+        self.record(Entry::WorkerLost { scenario, worker: number, host, at_ns, why });
         let commands = self.row_pools.remove_worker(worker);
         self.send(commands);
         let announcements = self.progress.return_token(scenario, worker, at_ns);

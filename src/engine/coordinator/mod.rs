@@ -121,7 +121,9 @@ pub async fn run(
     run.notify(&started);
     run.record(Entry::Baseline(Box::new(baseline)));
     if let Some(bound_ns) = skew_ns {
-        run.record(Entry::StartSkew { bound_ns });
+        let hosts = run.far.iter().flat_map(|far| &far.hosts).map(|host| host.name.clone());
+        let entry = Entry::StartSkew { bound_ns, hosts: hosts.collect() };
+        run.record(entry);
     }
     run.follow(signals).await;
     Ok(Box::pin(run.finish()).await)

@@ -82,7 +82,7 @@ async fn claims(
             *claim = Some(found);
         }
         if claims.iter().all(Option::is_some) {
-            return Ok(claims.into_iter().flatten().collect());
+            return Ok(distinct(claims.into_iter().flatten().collect()));
         }
         launched.iter_mut().try_for_each(Launched::check)?;
         if Instant::now() >= deadline {
@@ -95,6 +95,17 @@ async fn claims(
         }
         sleep(LOOK_EVERY).await;
     }
+}
+
+/// Tells hosts of the same name apart, by their slots.
+fn distinct(mut claims: Vec<HostClaim>) -> Vec<HostClaim> {
+    let names: Vec<String> = claims.iter().map(|claim| claim.name.clone()).collect();
+    for (slot, claim) in claims.iter_mut().enumerate() {
+        if names.iter().filter(|name| **name == claim.name).count() > 1 {
+            claim.name = format!("{}/{slot}", claim.name);
+        }
+    }
+    claims
 }
 
 /// Ends the agents that have come to a run that does not begin, and removes it from the broker.

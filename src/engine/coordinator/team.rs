@@ -7,6 +7,7 @@ use super::super::rows::{RowSource, shared_rows};
 use super::row_pools::RowPools;
 use super::workers::{WorkerPlace, WorkerPool, manifest_frame};
 use super::{EngineError, RunSpec};
+use crate::record::HostId;
 use crate::schedule::{HostShare, Partition, Schedule};
 use crate::units::narrow;
 
@@ -66,7 +67,7 @@ impl Team {
             let scenario = narrow(index);
             for (number, partition) in partitions.into_iter().enumerate() {
                 let rows = self.first_rows(manifest, schedule, index);
-                let reporter = self.aggregator.add_reporter(scenario, 1);
+                let reporter = self.aggregator.add_reporter(scenario, 1, HostId::COORDINATOR);
                 let number = narrow(number);
                 let place = WorkerPlace { scenario, number, host: 0, reporter };
                 let assignment = Assignment { partition, rows };

@@ -28,7 +28,12 @@ fn second(number: u32, counts: &[(Counter, u64)], failures: u64) -> Entry {
     (0..failures).for_each(|_| cell.add_failure(REFUSED, at_ns, || "a sample".to_owned()));
     let key = CellKey { stage: 0, phase: Phase::Hold };
     let facts = ScenarioSecond { cells: vec![(key, cell)], reporting: 1, ..Default::default() };
-    Entry::Second(Second { second: number, scenarios: [(0, facts)].into(), hosts: Vec::new() })
+    Entry::Second(Second {
+        second: number,
+        scenarios: [(0, facts)].into(),
+        hosts: Vec::new(),
+        parts: Vec::new(),
+    })
 }
 
 fn began() -> Vec<Entry> {

@@ -4,7 +4,9 @@ use super::root_cause::UNKNOWN_ROUTE;
 use super::{Evidence, diagnose};
 use crate::machine::{Deltas, MachineLimits, Sources, is_here};
 use crate::plan::{Level, Plan, Scenario};
-use crate::record::{Cause, Cell, Counter, Diagnosis, Gauge, Recording, ScenarioRecording};
+use crate::record::{
+    Cause, Cell, Counter, Diagnosis, Gauge, LostWorker, Recording, ScenarioRecording,
+};
 use crate::units::Address;
 use serde::{Deserialize, Serialize};
 
@@ -50,9 +52,9 @@ pub fn diagnose_scenario(
     let failures: Vec<(Cause, u64)> =
         whole.failures.iter().map(|(cause, tally)| (*cause, tally.count)).collect();
     let deaths: Vec<(u64, u64)> = whole.survival.ages().into_iter().collect();
-    let of_this = |lost: &&(u16, u16, u64, String)| usize::from(lost.0) == index;
+    let of_this = |lost: &&LostWorker| usize::from(lost.scenario) == index;
     let lost = recording.lost_workers.iter().filter(of_this);
-    let killed = lost.filter(|(.., why)| why.contains(KILLED)).count() as u64;
+    let killed = lost.filter(|lost| lost.why.contains(KILLED)).count() as u64;
     if failures.is_empty() && killed == 0 {
         return Vec::new();
     }

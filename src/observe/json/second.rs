@@ -3,7 +3,7 @@
 use super::figures::{FailureCause, whole};
 use super::threshold::ProgressThreshold;
 use crate::machine::ResourceCost;
-use crate::observe::view::{CauseCount, Progression, View};
+use crate::observe::view::{CauseCount, HostView, Progression, View};
 use crate::plan::Stat;
 use crate::record::{Counter, Counters, Gauge};
 use schemars::JsonSchema;
@@ -17,6 +17,41 @@ pub(super) struct SecondReport<'a> {
     scenarios: Vec<ScenarioSecondReport<'a>>,
     thresholds: Vec<ProgressThreshold<'a>>,
     workers: ProgressWorkers,
+    /// The hosts of a run on several, the worst first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hosts: Vec<ProgressHost<'a>>,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct ProgressHost<'a> {
+    name: &'a str,
+    #[schemars(extend("enum" = ["ended", "running", "late", "lost"]))]
+    state: &'static str,
+    /// Of all its processors, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_ratio: Option<f64>,
+    lag_max_ns: u64,
+    /// Attempts that started in this second.
+    started: f64,
+    /// Users or connections at its end.
+    level: u64,
+    /// Of the attempts that have ended so far, from 0 to 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure_ratio: Option<f64>,
+}
+
+impl<'a> ProgressHost<'a> {
+    fn new(host: &'a HostView) -> Self {
+        Self {
+            name: &host.name,
+            state: host.state.word().unwrap_or("running"),
+            cpu_ratio: host.cpu_ratio,
+            lag_max_ns: host.lag_max_ns,
+            started: host.rate,
+            level: host.level,
+            failure_ratio: host.failure_ratio,
+        }
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -126,6 +161,7 @@ impl<'a> SecondReport<'a> {
                 lag_max_ns: generator.lag_max_ns,
                 cpu_ratio: generator.cpu_ratio,
             },
+            hosts: view.hosts.iter().map(ProgressHost::new).collect(),
         }
     }
 }

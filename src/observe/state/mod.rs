@@ -3,20 +3,21 @@
 //! **Invariant:** no clock, and no second fold: what adds up over the run is read from the
 //! coordinator's own recording.
 
+mod hosts;
 mod last_second;
 mod stages;
 
 use super::view::{
-    LogMessage, PhaseView, Progression, RunOutline, ScenarioView, StageMarks, Stopped, Stopping,
-    View,
+    HostView, LogMessage, PhaseView, Progression, RunOutline, ScenarioView, StageMarks, Stopped,
+    Stopping, View,
 };
 use crate::catalogue::{Metric, RatioMetric};
 use crate::engine::Event;
 use crate::machine::ResourceCost;
 use crate::plan::{Phase, Plan};
 use crate::record::{
-    Cell, CellKey, Counters, Entry, Gauges, HostSample, Measure, MeasuredSpan, Recording, Second,
-    Transition, measure,
+    Cell, CellKey, Counters, Entry, Gauges, Measure, MeasuredSpan, Recording, Second, Transition,
+    measure,
 };
 use crate::schedule::{Schedule, Shape, SpawnPace, StageTimes};
 use crate::units::SECOND_NS;
@@ -53,7 +54,7 @@ pub(super) struct RunState {
     views: Arc<[ScenarioView]>,
     findings: Arc<[Finding]>,
     health: Arc<[Health]>,
-    hosts: Arc<[HostSample]>,
+    hosts: Arc<[HostView]>,
     stopping: Option<Stopping>,
     stopped: Option<Stopped>,
     judgement: Option<Arc<Judgement>>,
@@ -158,7 +159,7 @@ impl RunState {
 
     fn take(&mut self, second: &Second, facts: &Recording) {
         self.recorded_ns = u64::from(facts.seconds) * SECOND_NS;
-        self.hosts = second.hosts.as_slice().into();
+        self.hosts = hosts::hosts(&self.plan, &facts.hosts).into();
         for (index, in_second) in &second.scenarios {
             let index = usize::from(*index);
             let Some(latest) = self.latest.get_mut(index) else { continue };
@@ -227,7 +228,8 @@ impl RunState {
     fn scenario(&self, index: usize, facts: &Recording) -> ScenarioView {
         let (latest, protocol) = (&self.latest[index], self.outline.scenarios[index].protocol);
         let (counters, causes) = self.stages[index].sum();
-        let lost = facts.lost_workers.iter().filter(|(of, ..)| usize::from(*of) == index).count();
+        let lost =
+            facts.lost_workers.iter().filter(|lost| usize::from(lost.scenario) == index).count();
         let end_ns = latest.second.map(|second| (u64::from(second) + 1) * SECOND_NS);
         ScenarioView {
             progression: self.progression(index, facts),

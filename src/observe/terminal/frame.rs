@@ -2,10 +2,11 @@
 //!
 //! **Invariant:** pure; what is drawn is a function of the view, the time and the size of the
 //! terminal.
-//! **Invariant:** never more than ten lines, and never more than the terminal has.
+//! **Invariant:** never more than ten lines, besides at most eight of hosts, and never more than
+//! the terminal has.
 
 use crate::observe::text::{StyledLine, TextStyle, Tone};
-use crate::observe::view::{PhaseView, Progression, View};
+use crate::observe::view::{HostState, HostView, PhaseView, Progression, View};
 use crate::observe::wording;
 use crate::plan::Phase;
 use crate::record::{Counter, Gauge};
@@ -19,6 +20,8 @@ const MOST: usize = 10;
 const LABEL: usize = 12;
 /// Lines of thresholds.
 const THRESHOLDS: usize = 4;
+/// Lines of hosts.
+const HOSTS: usize = 8;
 /// Causes of failure that are named.
 const CAUSES: usize = 3;
 
@@ -41,7 +44,8 @@ pub(in crate::observe) fn frame(
     if !view.started() || view.judgement.is_some() {
         return Vec::new();
     }
-    let room = MOST.min(size.height.saturating_sub(1)).max(1);
+    let most = MOST + view.hosts.len().min(HOSTS);
+    let room = most.min(size.height.saturating_sub(1)).max(1);
     let running: Vec<(usize, PhaseView)> = (0..)
         .zip(view.scenarios.iter())
         .filter_map(|(index, now)| match now.progression {
@@ -72,6 +76,7 @@ pub(in crate::observe) fn frame(
         StyledLine::default().with(Tone::Plain, wording::generator(view).join(" · ")),
     ));
     lines.extend(foot);
+    lines.extend(drawing.hosts(room.saturating_sub(lines.len() + coming).min(HOSTS)));
     let left = room.saturating_sub(lines.len());
     lines.extend(drawing.coming(left));
     lines.truncate(room);
@@ -294,6 +299,27 @@ impl Drawing<'_> {
         let labels = ["thresholds"].into_iter().chain(std::iter::repeat(""));
         let full = lines.into_iter().filter(|line| line.width(self.look) > 0);
         full.zip(labels).map(|(line, label)| self.fact(label, line)).collect()
+    }
+
+    /// One line a host, the worst first, as many as there is room for.
+    fn hosts(&self, room: usize) -> Vec<StyledLine> {
+        let all = &self.view.hosts;
+        let shown = if all.len() > room { room.saturating_sub(1) } else { all.len() };
+        let line = |host: &HostView| {
+            let tone = match host.state {
+                HostState::Lost => Tone::Bad,
+                HostState::Late => Tone::Warn,
+                HostState::Running | HostState::Ended => Tone::Plain,
+            };
+            let facts = wording::host(host).join(" · ");
+            self.fact(&host.name, StyledLine::default().with(tone, facts))
+        };
+        let mut lines: Vec<StyledLine> = all.iter().take(shown).map(line).collect();
+        if shown < all.len() && room > 0 {
+            let more = format!("  and {} more hosts", all.len() - shown);
+            lines.push(StyledLine::default().with(Tone::Dim, more));
+        }
+        lines
     }
 
     fn idle(&self) -> StyledLine {

@@ -2,6 +2,7 @@
 
 mod cost;
 mod frames;
+mod hosts;
 mod script;
 mod shares;
 mod sparse;

@@ -213,7 +213,7 @@ impl Did {
 pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
     let scenarios: BTreeMap<u16, ScenarioSecond> =
         (0_u16..).zip(scenarios).map(|(index, did)| (index, did.facts(second))).collect();
-    recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() }))
+    recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new(), parts: Vec::new() }))
 }
 
 pub(super) fn finding(scenario: u16, threshold: u16, state: ThresholdState, value: f64) -> Finding {
@@ -323,6 +323,7 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             18 => events.push(recorded(Entry::WorkerLost {
                 scenario: 0,
                 worker: 1,
+                host: crate::record::HostId::COORDINATOR,
                 at_ns: at_ns + 400_000_000,
                 why: "exit status 1".into(),
             })),

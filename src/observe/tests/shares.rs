@@ -19,7 +19,7 @@ fn share_after(seconds: u32) -> Option<f64> {
         facts.workers.cpu_ns = told(second) + told(if silent { 1 } else { second });
         facts.reporting = if silent { 1 } else { 2 };
         let scenarios = BTreeMap::from([(0, facts)]);
-        let second = Second { second, scenarios, hosts: Vec::new() };
+        let second = Second { second, scenarios, hosts: Vec::new(), parts: Vec::new() };
         view = run.follow(&recorded(Entry::Second(second))).0;
     }
     view.generator.cpu_ratio

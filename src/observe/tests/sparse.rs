@@ -63,7 +63,13 @@ fn everything_wrong(now: u32) -> Vec<Event> {
     if now.is_multiple_of(60) {
         let why = "no word for 4 s".repeat(100);
         let worker = u16::try_from(now / 60).unwrap();
-        events.push(recorded(Entry::WorkerLost { scenario: 0, worker, at_ns, why }));
+        events.push(recorded(Entry::WorkerLost {
+            scenario: 0,
+            worker,
+            host: crate::record::HostId::COORDINATOR,
+            at_ns,
+            why,
+        }));
     }
     events
 }

@@ -4,15 +4,17 @@
 //! **Invariant:** no clock and no fold; a view is a copy of figures, and what changes between two
 //! seconds (how far a phase has come) is a function of the view and the time.
 
+mod host;
 mod outline;
 mod progression;
 
+pub(super) use host::{HostState, HostView};
 pub(super) use outline::{RunOutline, ScenarioOutline, StageLevel};
 pub(super) use progression::{PhaseView, Progression};
 
 use crate::catalogue::{RateMetric, TimeMetric};
 use crate::machine::ResourceCost;
-use crate::record::{Cause, Counters, Diagnosis, Gauges, HostSample, Measure, StopReason};
+use crate::record::{Cause, Counters, Diagnosis, Gauges, Measure, StopReason};
 use crate::verdict::{Finding, Health, Judgement, RuleStatus, ThresholdState, Verdict};
 use serde::Serialize;
 use std::sync::Arc;
@@ -35,8 +37,8 @@ pub(super) struct View {
     pub(super) health: Arc<[Health]>,
     /// All workers together.
     pub(super) generator: GeneratorView,
-    /// The machines at the end of the last second.
-    pub(super) hosts: Arc<[HostSample]>,
+    /// The hosts of a run on several, the worst first.
+    pub(super) hosts: Arc<[HostView]>,
     /// Why the run is being stopped, once it is.
     pub(super) stopping: Option<Stopping>,
     /// Why no load is made any more, and since when, once that is so.

@@ -37,6 +37,9 @@ pub(super) struct HealthReport<'a> {
     stage: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     part: Option<String>,
+    /// The host that was worst, of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<&'a str>,
 }
 
 /// The measured value; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a
@@ -63,7 +66,7 @@ struct HealthFigures {
 }
 
 impl<'a> HealthReport<'a> {
-    pub(super) fn new(run: &'a SavedRun, health: &Health) -> Self {
+    pub(super) fn new(run: &'a SavedRun, health: &'a Health) -> Self {
         let scenario = health.place.and_then(|(at, _)| run.plan.scenarios.get(usize::from(at)));
         let key = health.place.map(|(_, key)| key);
         let stage = scenario
@@ -94,6 +97,7 @@ impl<'a> HealthReport<'a> {
             scenario: scenario.map(|scenario| scenario.name.as_str()),
             stage: stage.map(|stage| stage.name.as_str()),
             part: key.map(|key| key.phase.to_string()),
+            host: health.host.as_deref(),
         }
     }
 }

@@ -15,7 +15,7 @@ mod survival;
 
 use super::notes::notes;
 use super::section::end_of;
-use crate::record::StopReason;
+use crate::record::{HostId, LostWorker, StopReason};
 use crate::report::calibration::CalibrationReport;
 use crate::schedule::Digests;
 use crate::store::SavedRun;
@@ -213,6 +213,9 @@ struct LostWorkerReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<&'a str>,
     worker: u16,
+    /// The number of the host that it was on, of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<HostId>,
     at_ns: u64,
     why: &'a str,
 }
@@ -317,10 +320,11 @@ fn target(target: &ResolvedTarget) -> TargetReport<'_> {
     }
 }
 
-fn lost_worker<'a>(run: &'a SavedRun, lost: &'a (u16, u16, u64, String)) -> LostWorkerReport<'a> {
-    let (scenario, worker, at_ns, why) = lost;
+fn lost_worker<'a>(run: &'a SavedRun, lost: &'a LostWorker) -> LostWorkerReport<'a> {
+    let LostWorker { scenario, worker, host, at_ns, why } = lost;
+    let host = Some(*host).filter(|host| !host.is_coordinator());
     let scenario = run.plan.scenarios.get(usize::from(*scenario)).map(|one| one.name.as_str());
-    LostWorkerReport { scenario, worker: *worker, at_ns: *at_ns, why }
+    LostWorkerReport { scenario, worker: *worker, host, at_ns: *at_ns, why }
 }
 
 fn servers(run: &SavedRun) -> Vec<ServerReport<'_>> {

@@ -40,7 +40,12 @@ fn second(second: u32, random: &mut fastrand::Rng) -> Line {
         cell.counters.add(counter, REQUESTS * SAMPLES);
     }
     let facts = ScenarioSecond { cells: vec![(KEY, cell)], ..ScenarioSecond::default() };
-    Line::Entry(Entry::Second(Second { second, scenarios: [(0, facts)].into(), hosts: Vec::new() }))
+    Line::Entry(Entry::Second(Second {
+        second,
+        scenarios: [(0, facts)].into(),
+        hosts: Vec::new(),
+        parts: Vec::new(),
+    }))
 }
 
 /// The journal, and the file beside it, as a run that is killed leaves them.

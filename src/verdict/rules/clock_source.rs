@@ -1,6 +1,6 @@
 //! `clock_source`: the kernel changed the clock that all times are read from.
 
-use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_machines};
 
 /// The kernel changed the clock that all times are read from.
 pub static CLOCK_SOURCE: Rule = Rule {
@@ -14,6 +14,5 @@ pub static CLOCK_SOURCE: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    let changes = facts.recording.host_delta.and_then(|all| all.clock_source_changes);
-    of_run(changes.map(|changes| changes as f64), limits)
+    of_machines(facts, limits, |all| Some(all.clock_source_changes? as f64))
 }

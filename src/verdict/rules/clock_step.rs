@@ -1,7 +1,6 @@
 //! `clock_step`: the wall clock was set, or the machine was paused.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_run};
-use crate::record::HostDelta;
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_machines};
 
 /// The wall clock was set, or the machine was paused.
 pub static CLOCK_STEP: Rule = Rule {
@@ -16,6 +15,5 @@ pub static CLOCK_STEP: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    let stepped = |all: HostDelta| all.clock_step_ns.unsigned_abs() as f64;
-    of_run(facts.recording.host_delta.map(stepped), limits)
+    of_machines(facts, limits, |all| Some(all.clock_step_ns.unsigned_abs() as f64))
 }

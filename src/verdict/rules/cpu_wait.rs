@@ -1,6 +1,8 @@
 //! `cpu_wait`: a worker could have run and had no processor.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, thousandths};
+use super::rule::{
+    InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst, thousandths,
+};
 
 /// A worker could have run and had no processor.
 // Only a warning: the harm that waiting does is seen as lag and as stalls.
@@ -16,5 +18,11 @@ pub static CPU_WAIT: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    facts.by_phase(|one| thousandths(one.load_in_hold()?.waiting_permille), |_| limits)
+    let waited = |one: &InPhase<'_>| {
+        let load = one.load_in_hold()?;
+        of_worst(load, thousandths(load.waiting_permille), |host| {
+            thousandths(host.waiting_permille)
+        })
+    };
+    facts.by_phase(waited, |_| limits)
 }

@@ -29,7 +29,8 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
         let get = |counter| one.cell.counters.get(counter);
         let value = share(get(Counter::Dropped), get(Counter::Due))?;
         let limits = limits.only_warn_if(drops_are_meant(one.scenario));
-        Some(Sample { place: Some(one.place), value, limits })
+        let host = facts.worst_host(one.place, |all| all.counters.get(Counter::Dropped));
+        Some(Sample { place: Some(one.place), host, value, limits })
     };
     facts.cells().filter_map(sample).collect()
 }
@@ -42,8 +43,9 @@ fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
         if dropped as f64 > limits.most() * due as f64 {
             let (place, cap) = (facts.words(one.place), small_cap(one.scenario));
             let allowed = limits.allowed();
+            let on = facts.most_on(one.place, |all| all.counters.get(Counter::Dropped));
             let detail = format!(
-                "{place}: {dropped} of {due} due attempts were never started{allowed}{cap}"
+                "{place}: {dropped} of {due} due attempts were never started{allowed}{cap}{on}"
             );
             found.push((Some(one.place), detail));
         }

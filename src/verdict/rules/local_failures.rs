@@ -24,7 +24,8 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let sample = |one: InCell<'_>| {
         let get = |counter| one.cell.counters.get(counter);
         let value = share(get(Counter::FailedLocal), get(Counter::Started))?;
-        Some(Sample { place: Some(one.place), value, limits })
+        let host = facts.worst_host(one.place, |all| all.counters.get(Counter::FailedLocal));
+        Some(Sample { place: Some(one.place), host, value, limits })
     };
     facts.cells().filter_map(sample).collect()
 }
@@ -37,8 +38,9 @@ fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
         if local as f64 > limits.most() * started as f64 {
             let (place, allowed) = (facts.words(one.place), limits.allowed());
             let (what, causes) = (what(&one), causes(&one));
+            let on = facts.most_on(one.place, |all| all.counters.get(Counter::FailedLocal));
             let detail =
-                format!("{place}: {local} of {started} attempts {what}{allowed}: {causes}");
+                format!("{place}: {local} of {started} attempts {what}{allowed}: {causes}{on}");
             found.push((Some(one.place), detail));
         }
     }

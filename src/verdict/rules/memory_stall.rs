@@ -1,6 +1,6 @@
 //! `memory_stall`: everything waited for memory.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_machines};
 
 /// Everything waited for memory.
 pub static MEMORY_STALL: Rule = Rule {
@@ -16,7 +16,8 @@ pub static MEMORY_STALL: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    let all = facts.recording.host_delta.filter(|all| all.elapsed_ns > 0);
-    let share = all.and_then(|all| Some(all.memory_stall_ns? as f64 / all.elapsed_ns as f64));
-    of_run(share, limits)
+    of_machines(facts, limits, |all| {
+        let stalled_ns = all.memory_stall_ns.filter(|_| all.elapsed_ns > 0)?;
+        Some(stalled_ns as f64 / all.elapsed_ns as f64)
+    })
 }

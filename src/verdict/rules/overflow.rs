@@ -16,7 +16,7 @@ pub static OVERFLOW: Rule = Rule {
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let beyond = facts.cells().map(|one| {
         let value = one.cell.times.beyond_bounds() as f64;
-        Sample { place: Some(one.place), value, limits }
+        Sample { place: Some(one.place), host: None, value, limits }
     });
     beyond.collect()
 }

@@ -1,6 +1,6 @@
 //! `process_cpu`: the processes of the run together used up the processors.
 
-use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
+use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 use super::schedule_lag::lag;
 
 /// A 99th percentile of lag beyond this is more than the jitter of a busy machine.
@@ -22,7 +22,11 @@ pub static PROCESS_CPU: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    facts.by_phase(|one| one.load_in_hold()?.run_worst, |one| limits.only_warn_if(!is_late(one)))
+    let used = |one: &InPhase<'_>| {
+        let load = one.load_in_hold()?;
+        of_worst(load, load.run_worst, |host| host.run_worst)
+    };
+    facts.by_phase(used, |one| limits.only_warn_if(!is_late(one)))
 }
 
 /// Whether attempts were started so late that a processor was missing.

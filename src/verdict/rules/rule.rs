@@ -2,7 +2,10 @@
 
 use crate::catalogue::LimitKey;
 use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
-use crate::record::{Cell, CellKey, GeneratorLoad, Recording, ScenarioRecording};
+use crate::record::{
+    Cell, CellKey, GeneratorLoad, HostDelta, HostId, HostLoad, HostTotals, Recording,
+    ScenarioRecording,
+};
 use crate::units::figure::{grouped, percent, time};
 use crate::units::narrow;
 use crate::verdict::Finding;
@@ -170,13 +173,50 @@ impl RuleLimits {
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verdict) struct Sample {
     pub(in crate::verdict) place: Option<RunPlace>,
+    /// The host that it is of, or that has most of it; `None` where one machine makes the load.
+    pub(in crate::verdict) host: Option<HostId>,
     pub(in crate::verdict) value: f64,
     pub(in crate::verdict) limits: RuleLimits,
 }
 
 /// One value of the whole run, if it was measured.
 pub(super) fn of_run(value: Option<f64>, limits: RuleLimits) -> Vec<Sample> {
-    value.map(|value| Sample { place: None, value, limits }).into_iter().collect()
+    value.map(|value| Sample { place: None, host: None, value, limits }).into_iter().collect()
+}
+
+/// A value of each machine that makes the load, over the whole run, where it was measured.
+pub(super) fn of_machines(
+    facts: &RunFacts<'_>,
+    limits: RuleLimits,
+    measure: impl Fn(&HostDelta) -> Option<f64>,
+) -> Vec<Sample> {
+    let recording = facts.recording;
+    if recording.start_skew_ns.is_none() {
+        return of_run(recording.host_delta.as_ref().and_then(measure), limits);
+    }
+    let far = recording.host_deltas.iter().filter(|(host, _)| !host.is_coordinator());
+    let sample = |(host, delta): (&HostId, &HostDelta)| {
+        Some(Sample { place: None, host: Some(*host), value: measure(delta)?, limits })
+    };
+    far.filter_map(sample).collect()
+}
+
+/// A value of a phase, and the host that is behind it.
+pub(super) struct Measured(f64, Option<HostId>);
+
+impl From<f64> for Measured {
+    fn from(value: f64) -> Self {
+        Self(value, None)
+    }
+}
+
+/// A value, if it was measured, and the host for which `figure` is largest.
+pub(super) fn of_worst(
+    load: &GeneratorLoad,
+    value: Option<f64>,
+    figure: impl Fn(&HostLoad) -> Option<f64>,
+) -> Option<Measured> {
+    Some(Measured(value?, load.worst_host(figure)))
 }
 
 /// The facts of a run that rules read.
@@ -252,15 +292,32 @@ impl<'a> RunFacts<'a> {
 
     /// A value for each phase that is measured, where there is one, with the limits that count
     /// there.
-    pub(super) fn by_phase(
+    pub(super) fn by_phase<M: Into<Measured>>(
         &self,
-        measure: impl Fn(&InPhase<'a>) -> Option<f64>,
+        measure: impl Fn(&InPhase<'a>) -> Option<M>,
         limits: impl Fn(&InPhase<'a>) -> RuleLimits,
     ) -> Vec<Sample> {
         let sample = |one: InPhase<'a>| {
-            Some(Sample { place: Some(one.place), value: measure(&one)?, limits: limits(&one) })
+            let Measured(value, host) = measure(&one)?.into();
+            Some(Sample { place: Some(one.place), host, value, limits: limits(&one) })
         };
         self.phases().filter_map(sample).collect()
+    }
+
+    /// The host of which a figure of a scenario is largest.
+    pub(super) fn worst_host(
+        &self,
+        (scenario, _): RunPlace,
+        figure: impl Fn(&HostTotals) -> u64,
+    ) -> Option<HostId> {
+        self.recording.hosts.worst(scenario, figure)
+    }
+
+    /// `; most on host client3`, of the host of which a figure of a scenario is largest.
+    pub(super) fn most_on(&self, place: RunPlace, figure: impl Fn(&HostTotals) -> u64) -> String {
+        let host = self.worst_host(place, figure);
+        let name = host.and_then(|host| self.recording.hosts.name(host));
+        name.map_or_else(String::new, |name| format!("; most on host {name}"))
     }
 
     /// `web, stage 10k, hold`.

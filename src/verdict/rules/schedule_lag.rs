@@ -35,7 +35,8 @@ pub(super) fn lag(cell: &Cell) -> Option<f64> {
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let sample = |one: InCell<'_>| {
         let limits = RuleLimits { warn: budget(one.scenario), ..limits };
-        Some(Sample { place: Some(one.place), value: lag(one.cell)?, limits })
+        let host = facts.worst_host(one.place, |totals| totals.workers.lag_max_ns);
+        Some(Sample { place: Some(one.place), host, value: lag(one.cell)?, limits })
     };
     facts.cells().filter_map(sample).collect()
 }
@@ -57,7 +58,9 @@ fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
     late.map(|(place, lag)| {
         let (lag, most) = (time(lag), time(limits.most()));
         let words = facts.words(place);
-        (Some(place), format!("{words}: schedule_lag.p99 was {lag}, at most {most} is allowed"))
+        let on = facts.most_on(place, |totals| totals.workers.lag_max_ns);
+        let detail = format!("{words}: schedule_lag.p99 was {lag}, at most {most} is allowed{on}");
+        (Some(place), detail)
     })
     .collect()
 }

@@ -1,6 +1,6 @@
 //! `stall`: a worker stood still for long.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
+use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 use crate::record::STALL_NS;
 
 /// A worker stood still for long.
@@ -17,5 +17,10 @@ pub static STALL: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    facts.by_phase(|one| one.load_in_hold()?.stall_max_ns.map(|ns| ns as f64), |_| limits)
+    let stalled = |one: &InPhase<'_>| {
+        let load = one.load_in_hold()?;
+        let ns = |measured: Option<u64>| measured.map(|ns| ns as f64);
+        of_worst(load, ns(load.stall_max_ns), |host| ns(host.stall_max_ns))
+    };
+    facts.by_phase(stalled, |_| limits)
 }

@@ -1,7 +1,8 @@
 //! `stalled`: stalls took too much of the time.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
+use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 use crate::catalogue::LimitKey;
+use crate::record::HostLoad;
 
 /// Stalls took too much of the time.
 pub static STALLED: Rule = Rule {
@@ -17,5 +18,9 @@ pub static STALLED: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    facts.by_phase(|one| one.load_in_hold()?.stalled_share(), |_| limits)
+    let share = |one: &InPhase<'_>| {
+        let load = one.load_in_hold()?;
+        of_worst(load, load.stalled_share(), HostLoad::stalled_share)
+    };
+    facts.by_phase(share, |_| limits)
 }

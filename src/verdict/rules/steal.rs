@@ -1,6 +1,6 @@
 //! `steal`: a hypervisor gave processor time to others.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 use crate::catalogue::LimitKey;
 use crate::record::WINDOW_SECONDS;
 
@@ -24,7 +24,7 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             let load = one.load_in_hold().filter(|load| load.seconds >= WINDOW_SECONDS)?;
-            load.steal_share()
+            of_worst(load, load.steal_share(), |host| host.all.steal_share())
         },
         |_| limits,
     )

@@ -1,6 +1,6 @@
 //! `steal_burst`: a hypervisor gave processor time to others, in the worst five seconds.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
+use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 
 /// A hypervisor gave processor time to others, in the worst five seconds.
 pub static STEAL_BURST: Rule = Rule {
@@ -15,5 +15,9 @@ pub static STEAL_BURST: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    facts.by_phase(|one| one.load_in_hold()?.steal_worst, |_| limits)
+    let burst = |one: &InPhase<'_>| {
+        let load = one.load_in_hold()?;
+        of_worst(load, load.steal_worst, |host| host.steal_worst)
+    };
+    facts.by_phase(burst, |_| limits)
 }

@@ -1,6 +1,6 @@
 //! `suspended`: the machine slept.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_machines};
 
 /// The machine slept.
 pub static SUSPENDED: Rule = Rule {
@@ -15,5 +15,5 @@ pub static SUSPENDED: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    of_run(facts.recording.host_delta.map(|all| all.suspended_ns as f64), limits)
+    of_machines(facts, limits, |all| Some(all.suspended_ns as f64))
 }

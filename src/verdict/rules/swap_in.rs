@@ -1,6 +1,6 @@
 //! `swap_in`: memory came back from swap.
 
-use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_machines};
 
 /// Memory came back from swap.
 // Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and
@@ -16,6 +16,5 @@ pub static SWAP_IN: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
-    let pages = facts.recording.host_delta.and_then(|all| all.swapped_in_pages);
-    of_run(pages.map(|pages| pages as f64), limits)
+    of_machines(facts, limits, |all| Some(all.swapped_in_pages? as f64))
 }

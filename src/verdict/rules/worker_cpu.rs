@@ -1,6 +1,6 @@
 //! `worker_cpu`: a worker needed all of its processor.
 
-use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, thousandths};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst, thousandths};
 use crate::catalogue::LimitKey;
 use crate::plan::Level;
 
@@ -23,7 +23,10 @@ pub static WORKER_CPU: Rule = Rule {
 
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
-        |one| thousandths(one.load_in_hold()?.busy_permille),
+        |one| {
+            let load = one.load_in_hold()?;
+            of_worst(load, thousandths(load.busy_permille), |host| thousandths(host.busy_permille))
+        },
         |one| limits.only_warn_if(!matches!(one.stage.level, Level::Rate { .. })),
     )
 }

@@ -1,6 +1,7 @@
 //! `worker_lost`: a worker died or stalled.
 
 use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
+use crate::record::LostWorker;
 
 /// A worker died or stalled.
 pub static WORKER_LOST: Rule = Rule {
@@ -19,7 +20,8 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
 }
 
 fn breaches(facts: &RunFacts<'_>, _: RuleLimits) -> Vec<Found> {
-    let words = |(scenario, worker, at_ns, why): &(u16, u16, u64, String)| {
+    let words = |lost: &LostWorker| {
+        let LostWorker { scenario, worker, at_ns, why, .. } = lost;
         let scenario = facts.plan.scenarios.get(usize::from(*scenario));
         let name = scenario.map_or("?", |scenario| scenario.name.as_str());
         let seconds = *at_ns as f64 / 1e9;

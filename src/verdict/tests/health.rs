@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{HostDelta, HostSample, WorkerFacts};
+use crate::record::{HostDelta, HostId, HostSample, WorkerFacts};
 
 /// The facts of each second of a run, beside requests that end well.
 #[derive(Default)]
@@ -62,12 +62,12 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgeme
     judge.judgement()
 }
 
-fn of<'a>(verdict: &'a Judgement, rule: &Rule) -> &'a Health {
+pub(super) fn of<'a>(verdict: &'a Judgement, rule: &Rule) -> &'a Health {
     verdict.health.iter().find(|one| one.rule == rule).expect("every rule is held")
 }
 
 /// Users who come as fast as they can, or arrivals at a rate.
-fn paced() -> Plan {
+pub(super) fn paced() -> Plan {
     let mut plan = plan(Vec::new());
     let rate = crate::units::Rate::per_second(10);
     plan.scenarios[0].stages[0].level = Level::Rate {
@@ -210,7 +210,7 @@ fn hosts_that_start_too_far_apart_prove_nothing() {
     let judged = |bound_ns: Option<u64>| {
         let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
         if let Some(bound_ns) = bound_ns {
-            judge.add(&Entry::StartSkew { bound_ns });
+            judge.add(&Entry::StartSkew { bound_ns, hosts: Vec::new() });
         }
         judge.judgement()
     };
@@ -225,7 +225,13 @@ fn a_lost_worker_is_counted() {
     let plan = plan(Vec::new());
     let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
     let why = "exit status 1".to_owned();
-    judge.add(&Entry::WorkerLost { scenario: 0, worker: 1, at_ns: 9, why });
+    judge.add(&Entry::WorkerLost {
+        scenario: 0,
+        worker: 1,
+        host: HostId::COORDINATOR,
+        at_ns: 9,
+        why,
+    });
     let verdict = judge.judgement();
     assert_eq!(of(&verdict, &rules::WORKER_LOST).measured, Some(1.0));
     assert_eq!(of(&verdict, &rules::WORKER_LOST).state, RuleStatus::Violated);

@@ -1,4 +1,5 @@
 mod health;
+mod hosts;
 mod own;
 mod shortfall;
 

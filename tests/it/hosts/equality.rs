@@ -3,6 +3,7 @@
 use super::lab::Lab;
 use crate::outcome::{Outcome, Stage};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 const PLAN: &str = r#"
@@ -84,5 +85,34 @@ fn hosts_make_the_attempts_that_one_machine_makes() {
             "{of_hosts:?}"
         );
         assert!(of_hosts.iter().all(|host| host["withheld"]["cpu_ns"].as_u64() > Some(0)));
+        assert_parts_are_the_whole(&outcome);
+    }
+}
+
+/// What hosts counted adds up to what all counted: in the report, and second by second.
+fn assert_parts_are_the_whole(outcome: &Outcome) {
+    let of_hosts = outcome.report["hosts"].as_array().unwrap();
+    let mut reader =
+        csv::Reader::from_reader(outcome.file("timeline.csv").into_bytes().leak() as &[u8]);
+    let rows: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
+    let names: BTreeSet<&str> = rows.iter().map(|row| row["host"].as_str()).collect();
+    assert_eq!(names.len(), of_hosts.len() + 1, "{names:?}");
+    for scenario in ["hold", "web"] {
+        let whole = outcome.scenario(scenario).counter("started");
+        let parts = of_hosts.iter().map(|host| {
+            let all = host["scenarios"].as_array().unwrap();
+            let its = all.iter().find(|one| one["scenario"] == scenario).unwrap();
+            its["counters"]["started"].as_u64().unwrap()
+        });
+        assert_eq!(parts.sum::<u64>(), whole, "{scenario}: {of_hosts:?}");
+        let mut seconds: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+        let its =
+            rows.iter().filter(|row| row["scenario"] == scenario && row["request"].is_empty());
+        for row in its {
+            let of_host = usize::from(!row["host"].is_empty());
+            seconds.entry(&row["second"]).or_default()[of_host] +=
+                row["started"].parse::<u64>().unwrap();
+        }
+        assert!(seconds.values().all(|[all, parts]| all == parts), "{scenario}: {seconds:?}");
     }
 }

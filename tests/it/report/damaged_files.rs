@@ -42,7 +42,12 @@ fn entries() -> Vec<Entry> {
         }
         let cells = vec![(CellKey { stage: 0, phase: Phase::Hold }, cell)];
         let facts = ScenarioSecond { cells, reporting: 1, ..ScenarioSecond::default() };
-        Entry::Second(Second { second: number, scenarios: [(0, facts)].into(), hosts: Vec::new() })
+        Entry::Second(Second {
+            second: number,
+            scenarios: [(0, facts)].into(),
+            hosts: Vec::new(),
+            parts: Vec::new(),
+        })
     };
     vec![
         transition(Transition::Hold(0), 0),

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use planrun::machine::Environment;
 use planrun::plan::{Overrides, Phase, Plan, Source};
 use planrun::record::{
-    AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample,
-    MonitorReading, ScenarioSecond, Second, StageTransition, StopReason, Transition,
+    AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostId,
+    HostSample, MonitorReading, ScenarioSecond, Second, StageTransition, StopReason, Transition,
 };
 use planrun::report::{self, RowSeries};
 use planrun::store::{NewRun, Store};
@@ -124,6 +124,7 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
     let lost = |why: &String| Entry::WorkerLost {
         scenario: 0,
         worker: 0,
+        host: HostId::default(),
         at_ns: 1_500_000_000,
         why: why.clone(),
     };
@@ -131,7 +132,12 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
     let mut entries = vec![
         Entry::Baseline(Box::default()),
         Entry::Transition(begin),
-        Entry::Second(Second { second: 0, scenarios: [(0, facts)].into(), hosts }),
+        Entry::Second(Second {
+            second: 0,
+            scenarios: [(0, facts)].into(),
+            hosts,
+            parts: Vec::new(),
+        }),
     ];
     entries.extend(payloads.iter().map(lost));
     let failed = Some(payloads.join(" "));

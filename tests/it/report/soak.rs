@@ -55,7 +55,12 @@ fn soak(seconds: u32, visit: &mut dyn FnMut(Entry)) {
         let scenarios =
             [(0, busy(&mut random, &HOLD, 1_000)), (1, busy(&mut random, &HTTP, 1_000))];
         let host = HostSample { at_ns: u64::from(second) * 1_000_000_000, ..HostSample::default() };
-        visit(Entry::Second(Second { second, scenarios: scenarios.into(), hosts: vec![host] }));
+        visit(Entry::Second(Second {
+            second,
+            scenarios: scenarios.into(),
+            hosts: vec![host],
+            parts: Vec::new(),
+        }));
     }
     let at_ns = u64::from(seconds) * 1_000_000_000;
     visit(Entry::Stopped { at_ns, reason: StopReason::Completed });
