@@ -12,6 +12,7 @@ mod elsewhere;
 mod exit;
 mod explain;
 mod hosts;
+mod import;
 mod index;
 mod init;
 mod live_page;
@@ -39,6 +40,8 @@ use clap_complete::ArgValueCompleter;
 #[cfg(any(test, fuzzing))]
 pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
+#[cfg(any(test, fuzzing))]
+pub(crate) use import::{IMPORT_FORMATS, imported_plan};
 #[cfg(test)]
 pub(crate) use schema::SchemaFormat;
 use std::ffi::OsString;
@@ -86,6 +89,10 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Write the list of published runs: README.md and index.html of their directory.
     Index(index::IndexArgs),
+    /// Turn curl commands, a recording of a browser, an OpenAPI document or a list of URLs into a
+    /// plan.
+    #[command(subcommand)]
+    Import(import::ImportCommand),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
     /// Print the schema of plans, or of a file that runs write: JSON Schema, Table Schema for CSV.
@@ -144,6 +151,7 @@ const SUBCOMMANDS: &[&str] = &[
     "compare",
     "replay",
     "index",
+    "import",
     "init",
     "schema",
     "completions",
@@ -218,6 +226,7 @@ pub fn main() -> ExitCode {
         Some(Command::Compare(args)) => compare::compare(&args),
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Index(args)) => index::index(&args),
+        Some(Command::Import(command)) => import::import(&command),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions(args)) => man::completions(&args),

@@ -7,12 +7,14 @@
 //! **Invariant:** the same bytes do the same; every choice is drawn from them.
 
 mod answers;
+mod import;
 mod saved;
 #[cfg(test)]
 mod tests;
 mod websocket;
 
 pub use answers::{http1, http2};
+pub use import::import;
 pub use saved::{journal, rows, wire};
 pub use websocket::websocket;
 
@@ -27,9 +29,10 @@ const PLAN: &str = include_str!("plan.toml");
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 7] = [
+pub const TARGETS: [(&str, Target); 8] = [
     ("http1", http1),
     ("http2", http2),
+    ("import", import),
     ("journal", journal),
     ("plan", plan),
     ("rows", rows),

@@ -19,6 +19,7 @@ fn root() -> &'static Path {
 fn folders(target: &str) -> Vec<PathBuf> {
     let own = format!("fuzz/seeds/{target}");
     let folders: &[&str] = match target {
+        "import" => &["tests/imports", "tests/imports/bad"],
         "plan" => &["tests/plans/ok", "tests/plans/bad", "plans"],
         "rows" => &[&own, "tests/plans/bad/rows"],
         _ => &[&own],
@@ -87,6 +88,11 @@ fn seeds_of_http2_hold() {
 #[test]
 fn seeds_of_the_journal_hold() {
     replay("journal", 2, 20);
+}
+
+#[test]
+fn seeds_of_imports_hold() {
+    replay("import", 8, 60);
 }
 
 #[test]

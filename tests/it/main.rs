@@ -7,6 +7,7 @@ mod formats;
 mod going;
 mod hostile;
 mod hosts;
+mod import;
 mod live_page;
 mod lost;
 mod machine;

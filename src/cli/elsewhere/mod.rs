@@ -185,7 +185,11 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     };
     Some(Answer {
         message: format!("expected a plan, which is a TOML file; {shown} is {tool}"),
-        help: "write the same load as targets, scenarios, stages and thresholds; `planrun init` writes a commented plan to start from".to_owned(),
+        help: match ending.as_str() {
+            "har" => format!("make a plan of it: `planrun import har {shown}`"),
+            "json" | "yaml" | "yml" => format!("write the same load as targets, scenarios, stages and thresholds; `planrun init` writes a commented plan to start from, `planrun import openapi {shown}` one of an OpenAPI document"),
+            _ => "write the same load as targets, scenarios, stages and thresholds; `planrun init` writes a commented plan to start from".to_owned(),
+        },
         plan: None,
     })
 }

@@ -3,8 +3,8 @@
 /// The replacements of subcommands of k6, Locust, vegeta, Artillery or `JMeter`.
 pub(super) fn of_other_tools(word: &str) -> Option<&'static str> {
     Some(match word.to_ascii_lowercase().as_str() {
-        "import" | "convert" | "record" | "har" | "curl" | "generate" | "create" => {
-            "write the requests into a plan: `requests = [{ method = \"POST\", path = \"/\", headers = { accept = \"text/html\" }, body = \"x\" }]`; `planrun init` writes one to start from"
+        "convert" | "record" | "har" | "curl" | "openapi" | "swagger" | "generate" | "create" => {
+            "`planrun import curl|har|openapi|urls FILE` writes a plan of what a browser copied or recorded, of an OpenAPI document, or of a list of URLs"
         }
         "new" | "quick" | "attack" | "bench" | "test" | "start" | "execute" => {
             "`planrun init` writes a plan to start from, `planrun PLAN.toml` runs it"
