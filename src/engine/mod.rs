@@ -14,12 +14,14 @@ mod hold;
 mod host_sampler;
 mod http;
 mod load;
+mod lookup;
 mod manifest;
 mod monitors;
 mod narrator;
 mod probe;
 mod process_stats;
 mod rows;
+mod target_error;
 mod targets;
 mod trial;
 mod worker;
@@ -38,7 +40,8 @@ pub use monitors::{MonitorError, probe_monitors};
 pub use narrator::Narrator;
 pub use process_stats::{ProcessStats, StallDetector};
 pub use rows::{RowOutlook, RowSource, row_outlooks};
-pub use targets::{TargetError, Targets};
+pub use target_error::TargetError;
+pub use targets::Targets;
 pub use trial::{
     HoldMessage, HoldTrial, HttpExchange, MessageKind, OpenedConnection, TrialEnd, TrialError,
     TrialOptions, Tried, trial_plan, try_scenario,
