@@ -14,6 +14,7 @@ mod conversation;
 mod deadlines;
 mod events;
 mod host;
+mod next_due;
 mod observed;
 mod one_connection;
 mod slots;
@@ -28,7 +29,7 @@ pub(super) use sockets::HoldSockets;
 use super::load::Load;
 use super::wire::WorkerCommand;
 use super::worker::{LoopStep, Ready, Worker};
-use crate::plan::{Close, Heartbeat, HoldSettings};
+use crate::plan::{Close, HoldSettings};
 use crate::record::{
     AttemptOutcome, Cause, CellKey, Counter, Failure, FailureStage, Gauge, Gauges, LifeEnd,
     Recorder, Snapshot, WorkerFacts,
@@ -278,38 +279,6 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         gauges.set(Gauge::Connecting, self.connecting);
         gauges.set(Gauge::Users, self.open + self.connecting);
         gauges
-    }
-
-    /// When something is due, even if no event comes.
-    fn next_ns(&self) -> u64 {
-        let after = |queue: &DeadlineQueue, time: crate::units::Time| {
-            queue.next().map(|since| since + time.as_nanos())
-        };
-        let (beat, reply) = match &self.settings.heartbeat {
-            Some(Heartbeat::Client { every, timeout, .. }) => {
-                (after(&self.next_heartbeat, *every), after(&self.awaiting_reply, *timeout))
-            }
-            Some(Heartbeat::Server { .. }) => (Some(self.sweep_ns), None),
-            None => (None, None),
-        };
-        let greeting =
-            self.settings.greeting.and_then(|within| after(&self.awaiting_greeting, within));
-        let HoldSettings { opening, send_every, .. } = &self.settings;
-        [
-            opening.as_ref().and_then(|one| after(&self.opening_messages, one.timeout)),
-            send_every.as_ref().and_then(|own| after(&self.next_own, own.every)),
-            self.stages.next_ns(),
-            self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
-            after(&self.opening, self.settings.connect_timeout),
-            self.closing.next_ns(),
-            greeting,
-            beat,
-            reply,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
-        .unwrap_or(u64::MAX)
     }
 }
 

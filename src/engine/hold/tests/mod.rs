@@ -6,7 +6,7 @@ mod websocket;
 
 use super::*;
 use crate::engine::wire::WorkerReport;
-use crate::plan::{Phase, Ramp, TimeMetric};
+use crate::plan::{Heartbeat, Phase, Ramp, TimeMetric};
 use crate::record::Transition;
 use simulation::{
     Act, Outcomes, Script, nothing, open_at_once, paced, plan, run, seconds, settings, stage,

@@ -5,7 +5,7 @@ use super::secured;
 use crate::engine::wire::WorkerReport;
 use crate::engine::worker::testing::{Peer, Simulated};
 use crate::engine::worker::{SlotId, drive};
-use crate::plan::{Level, Phase, Plan, Protocol, Ramp, Scenario, Stage};
+use crate::plan::{Heartbeat, Level, Phase, Plan, Protocol, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot};
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};

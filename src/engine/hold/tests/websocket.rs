@@ -2,7 +2,7 @@
 
 use super::simulation::*;
 use super::*;
-use crate::plan::{Close, Stat};
+use crate::plan::{Close, Heartbeat, Stat};
 use crate::record::FailureStage;
 use crate::workload::hold::websocket::frame::{FrameHeader, Opcode, apply, write};
 use crate::workload::hold::websocket::{
