@@ -36,6 +36,8 @@ pub(crate) enum SchemaFormat {
     Failures,
     /// checks.csv: Table Schema.
     Checks,
+    /// addresses.csv: Table Schema.
+    Addresses,
     /// timeline.csv: Table Schema.
     Timeline,
     /// monitors.csv: Table Schema.
@@ -71,6 +73,7 @@ impl SchemaFormat {
             Self::Requests => TableFile::Requests.schema(),
             Self::Failures => TableFile::Failures.schema(),
             Self::Checks => TableFile::Checks.schema(),
+            Self::Addresses => TableFile::Addresses.schema(),
             Self::Timeline => TableFile::Timeline.schema(),
             Self::Monitors => TableFile::Monitors.schema(),
         }

@@ -1,6 +1,7 @@
 //! Turns a manifest and an assignment into what one worker does.
 
 use super::channel::wire::Assignment;
+use super::later_addresses::LaterAddresses;
 use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
@@ -11,6 +12,9 @@ use crate::workload::Route;
 use crate::workload::http::TestData;
 use crate::workload::tls;
 use std::sync::Arc;
+
+/// Connections are counted by address where there are not more than these.
+const MOST_COUNTED_APART: usize = 256;
 
 /// One worker's part of one scenario.
 #[derive(Debug, Clone)]
@@ -29,6 +33,10 @@ pub struct Load {
     pub addresses: Vec<Address>,
     /// Which of the plan's addresses each of these belongs to; empty for a built-in server.
     pub origins: Vec<u16>,
+    /// Which of them new connections go to, where names are looked up again.
+    pub(super) later: Option<LaterAddresses>,
+    /// Whether connections are counted by address.
+    pub(super) per_address: bool,
     /// Where to connect from.
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
@@ -60,7 +68,12 @@ impl Load {
         let stock = TestData::new(data, files).map_err(|wrong| wrong.to_string())?;
         let stock = stock.seeded(plan.seed, scenario);
         let schedule = Schedule::new(&plan);
+        let target = plan.target(&plan.scenarios[scenario]);
+        let later = target.dns.map(|_| LaterAddresses::new(&inputs.origins));
+        let several = (2..=MOST_COUNTED_APART).contains(&inputs.origins.len());
         Ok(Self {
+            per_address: several || later.is_some() || !target.resolve.is_empty(),
+            later,
             scenario,
             partition,
             timeline: schedule.timelines().swap_remove(scenario),
@@ -85,15 +98,43 @@ impl Load {
     /// Which of the addresses user or arrival number `i` connects to.
     pub fn address(&self, i: u64) -> usize {
         let turn = i / self.schedule.block;
-        index(turn % self.addresses.len() as u64)
+        match &self.later {
+            None => index(turn % self.addresses.len() as u64),
+            Some(later) => later.of_turn(turn),
+        }
     }
 
-    /// Where user or arrival number `i` connects to, and from where: a pure function of `i`.
+    /// The address of the start that has the URL, and the name in TLS, of this one.
+    pub(super) fn like(&self, address: usize) -> usize {
+        self.later.as_ref().map_or(address, |later| later.like(address))
+    }
+
+    /// How many turns pass until each address had one.
+    pub(super) fn turns(&self) -> usize {
+        self.later.as_ref().map_or(self.addresses.len(), LaterAddresses::turns)
+    }
+
+    /// Takes in the addresses that a lookup during the run has found, with the plan's address that
+    /// each belongs to.
+    pub(super) fn learn_addresses(&mut self, found: &[(Address, u16)]) {
+        if let Some(later) = &mut self.later {
+            later.learn(found, (&mut self.addresses, &mut self.origins));
+        }
+    }
+
+    /// Where user or arrival number `i` connects to now, and from where: a function of `i` and,
+    /// where names are looked up again, of what they resolve to.
     pub fn route(&self, i: u64) -> Route<'_> {
+        self.route_to(i, self.address(i))
+    }
+
+    /// The same to an address that was chosen before.
+    pub(super) fn route_to(&self, i: u64, address: usize) -> Route<'_> {
         let (block, targets) = (self.schedule.block, self.addresses.len() as u64);
         let turn = i / block;
-        let to = &self.addresses[self.address(i)];
-        let nth = turn / targets * block + i % block;
+        let to = &self.addresses[address];
+        // Whatever its name resolves to, no two connections to an address have the same number.
+        let nth = if self.later.is_some() { i } else { turn / targets * block + i % block };
         // Sources are chosen for the family of the first address; one of the other family gets the
         // kernel's choice.
         let from = self

@@ -1,11 +1,11 @@
 //! Turns the names of a target into addresses: resolved once and pinned, listeners probed.
 
-#![expect(clippy::disallowed_methods, reason = "resolving names is timed, once, before the run")]
+#![expect(clippy::disallowed_methods, reason = "resolving names is timed before the run")]
 
 use super::event::Resolved;
 use super::probe::probe;
 use super::target_error::TargetError;
-use crate::plan::{HostPort, HttpUrl, Site};
+use crate::plan::{Endpoint, FixedName, HostPort, HttpUrl, Site, Target, fixed_addresses};
 use crate::units::{Address, narrow};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -35,15 +35,21 @@ impl<'a> Whereabouts<'a> {
     }
 
     /// Whether it has to be looked up.
-    fn is_name(&self) -> bool {
-        matches!(self, Self::Host(host) if host.host.parse::<IpAddr>().is_err())
+    fn is_name(&self, fixed: &[FixedName]) -> bool {
+        matches!(
+            self,
+            Self::Host(host)
+                if host.host.parse::<IpAddr>().is_err() && fixed_addresses(fixed, host).is_none()
+        )
     }
 
-    fn find(&self) -> io::Result<Vec<Address>> {
+    fn find(&self, fixed: &[FixedName]) -> io::Result<Vec<Address>> {
         match self {
             Self::Host(host) => {
-                let mut found: Vec<SocketAddr> =
-                    (host.host.as_str(), host.port).to_socket_addrs()?.collect();
+                let mut found: Vec<SocketAddr> = match fixed_addresses(fixed, host) {
+                    Some(all) => all.iter().map(|ip| (*ip, host.port).into()).collect(),
+                    None => (host.host.as_str(), host.port).to_socket_addrs()?.collect(),
+                };
                 found.dedup();
                 Ok(found.into_iter().map(Address::from).collect())
             }
@@ -61,6 +67,35 @@ pub(super) enum Probing {
     Tried,
     /// No connection is opened before the run: all are taken.
     Off,
+}
+
+/// Looks the names of a target up again: an address for each of the plan's that has one, with the
+/// index of that, and why the others have none.
+pub(super) fn look_up(target: &Target) -> (Vec<(Address, u16)>, Vec<String>) {
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for (origin, one) in whereabouts(&target.endpoint).iter().enumerate() {
+        let origin = narrow(origin);
+        match one.find(&target.resolve) {
+            Ok(all) if all.is_empty() => {
+                failures.push(format!("`{}` has no address", one.words().1));
+            }
+            Ok(all) => found.extend(all.into_iter().map(|address| (address, origin))),
+            Err(error) => {
+                failures.push(format!("cannot resolve `{}`: {error}", one.words().1));
+            }
+        }
+    }
+    found.sort_by(|(left, of_left), (right, of_right)| (of_left, left).cmp(&(of_right, right)));
+    found.dedup();
+    (found, failures)
+}
+
+fn whereabouts(endpoint: &Endpoint) -> Vec<Whereabouts<'_>> {
+    match endpoint {
+        Endpoint::Hosts(hosts) => hosts.iter().map(Whereabouts::Host).collect(),
+        Endpoint::Urls(urls) => urls.iter().map(Whereabouts::of).collect(),
+        Endpoint::Builtin(_) => Vec::new(),
+    }
 }
 
 /// Tries each address of each target, by its name, from this machine.
@@ -84,6 +119,7 @@ pub(super) fn try_addresses(targets: &[(String, Vec<Address>)]) -> Result<(), Ta
 pub(super) fn resolve<'a>(
     target: &str,
     all: impl Iterator<Item = Whereabouts<'a>>,
+    fixed: &[FixedName],
     probing: Probing,
 ) -> Result<(Resolved, Vec<String>), TargetError> {
     let mut names = Vec::new();
@@ -94,8 +130,8 @@ pub(super) fn resolve<'a>(
         let failed =
             |source| TargetError::Resolve { target: target.to_owned(), host: host.clone(), source };
         let since = Instant::now();
-        let found = one.find().map_err(failed)?;
-        if one.is_name() {
+        let found = one.find(fixed).map_err(failed)?;
+        if one.is_name(fixed) {
             let took = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
             *resolved.resolved_in_ns.get_or_insert(0) += took;
         }
@@ -155,9 +191,13 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let host = HostPort { host: "localhost".into(), port };
-        let (resolved, names) =
-            resolve("t", [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(), Probing::Required)
-                .unwrap();
+        let (resolved, names) = resolve(
+            "t",
+            [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(),
+            &[],
+            Probing::Required,
+        )
+        .unwrap();
         assert_eq!(names, ["localhost"; 2]);
         let address = Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
         assert_eq!(resolved.addresses, [address.clone(), address]);
@@ -173,17 +213,18 @@ mod tests {
         drop(listener);
         let dead = HostPort { host: "127.0.0.1".into(), port };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Required),
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Required),
             Err(TargetError::Probe { .. })
         ));
         let forced =
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Tried).unwrap().0;
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Tried).unwrap().0;
         assert_eq!((forced.addresses.len(), forced.resolved_in_ns), (1, None));
-        let silent = resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Off).unwrap().0;
+        let silent =
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Off).unwrap().0;
         assert_eq!((silent.addresses.len(), silent.probes), (1, 0));
         let unknown = HostPort { host: "no-such-name.invalid".into(), port: 80 };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), Probing::Tried),
+            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), &[], Probing::Tried),
             Err(TargetError::Resolve { .. })
         ));
     }

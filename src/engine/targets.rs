@@ -64,10 +64,12 @@ impl Targets {
             };
             let (resolved, mut names) = match &target.endpoint {
                 Endpoint::Hosts(hosts) => {
-                    resolve(&target.name, hosts.iter().map(Whereabouts::Host), probing)?
+                    let all = hosts.iter().map(Whereabouts::Host);
+                    resolve(&target.name, all, &target.resolve, probing)?
                 }
                 Endpoint::Urls(urls) => {
-                    resolve(&target.name, urls.iter().map(Whereabouts::of), probing)?
+                    let all = urls.iter().map(Whereabouts::of);
+                    resolve(&target.name, all, &target.resolve, probing)?
                 }
                 Endpoint::Builtin(builtin) => {
                     let room = capacity.get(index).copied().unwrap_or(1);

@@ -4,7 +4,7 @@
 //! but for `localhost`.
 
 use super::{MachineLimits, Requirements, Sources, servers};
-use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Site, Target};
+use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Site, Target, fixed_addresses};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -71,14 +71,19 @@ fn known<'a>(
     hosts
         .enumerate()
         .filter_map(|(place, host)| {
-            let host = host?;
             let words = target.shown.get(place).unwrap_or(&target.name);
+            Some((words.clone(), host?))
+        })
+        .flat_map(|(words, host)| {
+            if let Some(fixed) = fixed_addresses(&target.resolve, host) {
+                return fixed.iter().map(|ip| (words.clone(), *ip)).collect();
+            }
             let address = match host.host.parse() {
                 Ok(address) => address,
                 Err(_) if host.host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
                 Err(_) => Ipv4Addr::UNSPECIFIED.into(),
             };
-            Some((words.clone(), address))
+            vec![(words, address)]
         })
         .collect()
 }

@@ -6,7 +6,7 @@
 
 use super::destinations::destinations;
 use super::{Conntrack, FileMemory, HostRoot, MachineLimits};
-use crate::plan::{Endpoint, HostPort, Plan, Site, Target};
+use crate::plan::{Endpoint, HostPort, Plan, Site, Target, fixed_addresses};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockRef, Socket, Type};
@@ -106,6 +106,9 @@ fn relocated() -> Option<u64> {
 /// How many addresses the names of a target resolve to; what does not resolve counts as one.
 fn resolved(target: &Target) -> u64 {
     let count = |host: &HostPort| {
+        if let Some(fixed) = fixed_addresses(&target.resolve, host) {
+            return fixed.len() as u64;
+        }
         let all = (&*host.host, host.port).to_socket_addrs();
         all.map_or(1, |all| all.collect::<BTreeSet<_>>().len() as u64)
     };

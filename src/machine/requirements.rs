@@ -7,7 +7,8 @@
 use super::figures::whole;
 use crate::catalogue::ProtocolRow;
 use crate::plan::{
-    Close, Endpoint, HttpUrl, HttpVersion, Level, Plan, Ramp, Scenario, Site, Stage, StartAfter,
+    Close, Endpoint, FixedName, HostPort, HttpUrl, HttpVersion, Level, Plan, Ramp, Scenario, Site,
+    Stage, StartAfter, Target, fixed_addresses,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -196,10 +197,14 @@ impl ScenarioRequirements {
         let (users, opening, arrivals) = levels(scenario);
         let (connections, opening) = (users.div_ceil(streams), opening.shared_by(streams));
         let every = protocol.heartbeat_every();
-        let endpoint = &plan.target(scenario).endpoint;
+        let Target { endpoint, resolve, .. } = plan.target(scenario);
         let here: Option<Vec<bool>> = match endpoint {
-            Endpoint::Hosts(hosts) => Some(hosts.iter().map(|host| is_here(&host.host)).collect()),
-            Endpoint::Urls(urls) => Some(urls.iter().map(is_served_here).collect()),
+            Endpoint::Hosts(hosts) => {
+                Some(hosts.iter().map(|host| is_here(host, resolve)).collect())
+            }
+            Endpoint::Urls(urls) => {
+                Some(urls.iter().map(|url| is_served_here(url, resolve)).collect())
+            }
             Endpoint::Builtin(_) => None,
         };
         let served_here = here.as_ref().map_or(connections, |all| {
@@ -227,14 +232,17 @@ impl ScenarioRequirements {
 }
 
 /// Whether a host as it is written is this machine for certain.
-fn is_here(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+fn is_here(host: &HostPort, fixed: &[FixedName]) -> bool {
+    if let Some(all) = fixed_addresses(fixed, host) {
+        return all.iter().all(IpAddr::is_loopback);
+    }
+    host.host.eq_ignore_ascii_case("localhost")
+        || host.host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-fn is_served_here(url: &HttpUrl) -> bool {
+fn is_served_here(url: &HttpUrl, fixed: &[FixedName]) -> bool {
     match &url.site {
-        Site::Host(host) => is_here(&host.host),
+        Site::Host(host) => is_here(host, fixed),
         Site::Socket(_) => true,
     }
 }

@@ -42,6 +42,8 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
             endpoint,
             tls: None,
             proxy_protocol: None,
+            resolve: Vec::new(),
+            dns: None,
             probe: true,
         }],
         scenarios,

@@ -67,6 +67,8 @@ fn held(endpoint: Endpoint) -> Plan {
             endpoint,
             tls: None,
             proxy_protocol: None,
+            resolve: Vec::new(),
+            dns: None,
             probe: true,
         }],
         scenarios: vec![scenario],

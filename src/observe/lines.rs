@@ -155,6 +155,7 @@ pub(super) fn words(view: &View, news: &Notification) -> Vec<(&'static str, Stri
         Notification::WorkerLost { scenario, worker, why } => {
             one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
         }
+        Notification::LookedUp(lookup) => one("dns", wording::lookup(view, lookup)),
         Notification::Stopping(reason, at_once) => {
             one("stopping", wording::stopping(view, reason, *at_once))
         }

@@ -5,7 +5,9 @@
 
 use super::state::RunState;
 use crate::engine::Event;
-use crate::record::{Cause, Diagnosis, Entry, Recording, StageTransition, StopReason, Transition};
+use crate::record::{
+    Cause, Diagnosis, Entry, Lookup, Recording, StageTransition, StopReason, Transition,
+};
 use crate::verdict::{Finding, ThresholdState};
 use std::collections::HashSet;
 
@@ -54,6 +56,8 @@ pub(super) enum Notification {
         /// The evidence.
         why: String,
     },
+    /// Names were looked up again, with another result.
+    LookedUp(Lookup),
     /// The run is being stopped: why, and whether at once.
     Stopping(StopReason, bool),
     /// No load is made any more.
@@ -171,6 +175,10 @@ fn recorded(state: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notifica
         | Entry::Second(_)
         | Entry::Diagnosed { .. }
         | Entry::Monitored(_) => None,
+        Entry::LookedUp(lookup) => {
+            *at_ns = lookup.at_ns;
+            Some(Notification::LookedUp(lookup.clone()))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::view::{HostView, StageLevel, View};
 use crate::catalogue::AtEnd;
 use crate::engine::Resolved;
 use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
-use crate::record::{Cause, Counter, Diagnosis, Failure, StopReason, signal_name};
+use crate::record::{Cause, Counter, Diagnosis, Failure, Lookup, StopReason, signal_name};
 use crate::units::SECOND_NS;
 use crate::units::{Time, figure};
 use crate::verdict::{Finding, Judgement, ThresholdState, Verdict};
@@ -335,6 +335,21 @@ fn condition(view: &View, scenario: u16, threshold: u16) -> &str {
 /// A root cause of failures, and how to fix it.
 pub(super) fn diagnosis(diagnosis: &Diagnosis) -> String {
     format!("{}: {}; fix: {}", diagnosis.side, diagnosis.because, diagnosis.fix)
+}
+
+/// What a later lookup of a target's names has found.
+pub(super) fn lookup(view: &View, lookup: &Lookup) -> String {
+    let target = view.outline.targets.get(usize::from(lookup.target));
+    let name = target.map_or("?", |target| target.name.as_str());
+    if let Some(why) = lookup.failures.first() {
+        return format!("target {name}: {why}; the addresses from before stay in use");
+    }
+    let shown: Vec<String> = lookup.addresses.iter().take(3).map(ToString::to_string).collect();
+    let more = match lookup.addresses.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("target {name} is now at {}{more}", shown.join(", "))
 }
 
 /// The result, in one line.

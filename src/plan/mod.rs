@@ -66,10 +66,12 @@ pub use elements::target::address::{HostPort, HttpUrl, Site};
 pub use elements::target::builtin::{
     Builtin, Certificate, HttpServer, TcpHoldServer, WebSocketServer,
 };
+pub use elements::target::dns::Dns;
 pub use elements::target::fault_conflict::FaultConflict;
 pub(crate) use elements::target::fault_conflict::as_argument;
 pub use elements::target::faults::Faults;
 pub use elements::target::proxy_protocol::ProxyVersion;
+pub use elements::target::resolve::{FixedName, fixed_addresses};
 pub use elements::target::tls::Tls;
 pub use elements::target::{Endpoint, Target};
 pub use elements::threshold::expected::{Sparse, sparse};

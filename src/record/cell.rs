@@ -1,10 +1,11 @@
 //! Turns attempts into the facts of one phase of one stage.
 
 use super::{
-    AttemptOutcome, Cause, ConnectionEnd, CookieLoss, Counter, Counters, FailedExchange,
-    FailureTally, RequestTally, Storm, Survival, TimeHistograms,
+    AddressTally, AttemptOutcome, Cause, ConnectionEnd, CookieLoss, Counter, Counters,
+    FailedExchange, FailureTally, RequestTally, Storm, Survival, TimeHistograms,
 };
 use crate::plan::{Phase, TimeMetric};
+use crate::units::Address;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -55,6 +56,9 @@ pub struct Cell {
     /// http: connections that ended, by the reason, each where its last request was due.
     #[serde(default)]
     pub ends: BTreeMap<ConnectionEnd, u64>,
+    /// Connections by the target's address, where there are several or a name has them.
+    #[serde(default)]
+    pub addresses: BTreeMap<Address, AddressTally>,
 }
 
 /// How often a check was made.
@@ -168,6 +172,19 @@ impl Cell {
         for (request, tally) in &other.requests {
             self.requests.entry(*request).or_default().merge(tally);
         }
+        for (address, tally) in &other.addresses {
+            self.address(address).merge(tally);
+        }
+    }
+
+    /// Takes what has histograms out of it.
+    pub fn take_times(&mut self) -> (TimeHistograms, BTreeMap<Address, AddressTally>) {
+        (std::mem::take(&mut self.times), std::mem::take(&mut self.addresses))
+    }
+
+    /// The connections to an address.
+    pub fn address(&mut self, address: &Address) -> &mut AddressTally {
+        self.addresses.entry(address.clone()).or_default()
     }
 
     /// Whether nothing happened.
@@ -179,6 +196,7 @@ impl Cell {
             && self.survival.is_empty()
             && self.storms.is_empty()
             && self.ends.is_empty()
+            && self.addresses.is_empty()
     }
 }
 

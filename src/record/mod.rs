@@ -5,6 +5,7 @@
 //! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed
 //! from a merged histogram.
 
+mod address;
 mod capability;
 mod cell;
 mod connection_end;
@@ -17,6 +18,7 @@ mod generator_load;
 mod histogram_v2;
 mod host;
 mod host_part;
+mod lookup;
 mod measure;
 mod monitored;
 mod recorder;
@@ -31,6 +33,7 @@ mod times;
 mod transitions;
 
 pub use crate::catalogue::{Counter, Gauge};
+pub use address::AddressTally;
 pub use capability::GeneratorCapability;
 pub use cell::{Cell, CellKey, CheckTally, keep_exchange};
 pub use connection_end::ConnectionEnd;
@@ -43,6 +46,7 @@ pub use generator_load::{GeneratorLoad, HostDelta, HostLoad, WINDOW_SECONDS};
 pub use histogram_v2::HIGHEST_NS;
 pub use host::{HostId, HostLevels, HostReading, HostSample, Peak};
 pub use host_part::{HostPart, HostRecordings, HostTotals, LostWorker};
+pub use lookup::{Lookup, LookupRecording};
 pub use measure::{Measure, MeasuredSpan, measure};
 pub use monitored::{MonitorReading, MonitorRecording, MonitorTally};
 pub use recorder::Recorder;

@@ -6,8 +6,8 @@ use super::host::{add_changes, update_peak};
 use super::monitored::{MonitorReading, MonitorRecording, MonitorTally};
 use super::{
     Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId, HostPart,
-    HostReading, HostRecordings, HostSample, LostWorker, PassedTransitions, Peak, Second,
-    StageTransition, Transition, WorkerFacts,
+    HostReading, HostRecordings, HostSample, Lookup, LookupRecording, LostWorker,
+    PassedTransitions, Peak, Second, StageTransition, Transition, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,8 @@ pub enum Entry {
     },
     /// A monitor was read.
     Monitored(MonitorReading),
+    /// The names of a target were looked up again, with another result.
+    LookedUp(Lookup),
     /// The run ended.
     Stopped {
         /// When, on the run's clock.
@@ -136,6 +138,8 @@ pub struct Recording {
     pub monitors: BTreeMap<u16, MonitorRecording>,
     /// What each of several hosts did.
     pub hosts: HostRecordings,
+    /// Later lookups of names, by index into `Plan::targets`.
+    pub lookups: BTreeMap<u16, LookupRecording>,
     /// By how much the starts of hosts may be apart; `None`: one machine made the load.
     pub start_skew_ns: Option<u64>,
     /// Workers that were lost.
@@ -265,6 +269,7 @@ impl Recording {
                 self.hosts.names.clone_from(hosts);
             }
             Entry::Monitored(reading) => self.add_reading(reading),
+            Entry::LookedUp(lookup) => self.lookups.entry(lookup.target).or_default().add(lookup),
             Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
         }
     }

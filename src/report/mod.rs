@@ -7,6 +7,7 @@
 //! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series`
 //! (grows with every second).
 
+mod addresses;
 mod calibration;
 mod causes;
 mod checks;
@@ -51,6 +52,7 @@ pub const FINAL: &[Format] = &[
     ("requests.csv", requests::write),
     ("failures.csv", failures::write),
     ("checks.csv", checks::write),
+    ("addresses.csv", addresses::write),
     ("report.json", json::write),
     ("report.html", html::write),
 ];

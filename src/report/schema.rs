@@ -6,7 +6,7 @@
 use super::SearchReport;
 use super::columns::ReportedMetrics;
 use super::field::ColumnField;
-use super::{checks, failures, json, monitors, requests, summary, timeline};
+use super::{addresses, checks, failures, json, monitors, requests, summary, timeline};
 use crate::units::schema::written;
 use serde_json::{Value, json};
 
@@ -21,6 +21,8 @@ pub enum TableFile {
     Failures,
     /// `checks.csv`.
     Checks,
+    /// `addresses.csv`.
+    Addresses,
     /// `timeline.csv`.
     Timeline,
     /// `monitors.csv`.
@@ -39,11 +41,12 @@ pub fn search() -> Value {
 
 impl TableFile {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Summary,
         Self::Requests,
         Self::Failures,
         Self::Checks,
+        Self::Addresses,
         Self::Timeline,
         Self::Monitors,
     ];
@@ -55,6 +58,7 @@ impl TableFile {
             Self::Requests => "requests",
             Self::Failures => "failures",
             Self::Checks => "checks",
+            Self::Addresses => "addresses",
             Self::Timeline => "timeline",
             Self::Monitors => "monitors",
         }
@@ -70,6 +74,9 @@ impl TableFile {
             }
             Self::Failures => "A row for each scenario, stage, phase, request and cause.",
             Self::Checks => "A row for each scenario, stage, phase and check.",
+            Self::Addresses => {
+                "A row for each address of each stage's target, and one (stage `*`) over all stages."
+            }
             Self::Timeline => {
                 "A row for each scenario and second, and one for each of its requests, where it has \
                  several; in a long run one for each stretch of several seconds."
@@ -84,6 +91,7 @@ impl TableFile {
             Self::Requests => requests::fields(&words.per_request()),
             Self::Failures => failures::FIELDS.to_vec(),
             Self::Checks => checks::FIELDS.to_vec(),
+            Self::Addresses => addresses::FIELDS.to_vec(),
             Self::Timeline => timeline::fields(words),
             Self::Monitors => monitors::FIELDS.to_vec(),
         }

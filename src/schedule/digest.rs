@@ -89,7 +89,16 @@ fn target(target: &Target) -> Value {
         Endpoint::Builtin(server) => value(server),
         Endpoint::Hosts(_) | Endpoint::Urls(_) => json!(target.shown),
     };
-    json!({ "name": target.name, "place": place, "tls": value(&target.tls) })
+    let mut target_value =
+        json!({ "name": target.name, "place": place, "tls": value(&target.tls) });
+    // Plans without it keep the digests that they had.
+    if !target.resolve.is_empty() {
+        target_value["resolve"] = value(&target.resolve);
+    }
+    if let Some(dns) = &target.dns {
+        target_value["dns"] = value(dns);
+    }
+    target_value
 }
 
 /// Parameters of each stage, and the first due times, by which a change of the arithmetic shows.

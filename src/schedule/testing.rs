@@ -66,6 +66,8 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
             endpoint: Endpoint::Hosts(Vec::new()),
             tls: None,
             proxy_protocol: None,
+            resolve: Vec::new(),
+            dns: None,
             probe: true,
         }],
         scenarios: vec![scenario],

@@ -115,7 +115,7 @@ impl Bulk {
     fn take(self, cell: &mut Cell) -> Option<Cell> {
         let mut taken = Cell::default();
         match self {
-            Self::Histograms => taken.times = std::mem::take(&mut cell.times),
+            Self::Histograms => (taken.times, taken.addresses) = cell.take_times(),
             Self::Requests => taken.requests = std::mem::take(&mut cell.requests),
         }
         (taken != Cell::default()).then_some(taken)
@@ -124,7 +124,7 @@ impl Bulk {
     /// Restores the facts that were taken out.
     fn put(self, taken: Cell, cell: &mut Cell) {
         match self {
-            Self::Histograms => cell.times = taken.times,
+            Self::Histograms => (cell.times, cell.addresses) = (taken.times, taken.addresses),
             Self::Requests => cell.requests = taken.requests,
         }
     }

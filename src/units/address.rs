@@ -11,7 +11,9 @@ use std::sync::Arc;
 const SCHEME: &str = "unix:";
 
 /// An address to connect to: `10.0.0.1:80`, or `unix:/run/app.sock`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(into = "String", try_from = "String")]
 pub enum Address {
     /// By TCP.

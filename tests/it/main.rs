@@ -12,6 +12,7 @@ mod live_page;
 mod lost;
 mod machine;
 mod monitors;
+mod names;
 mod outcome;
 mod peers;
 mod plan;

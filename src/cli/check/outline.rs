@@ -199,6 +199,15 @@ fn is_closed(segment: &Segment) -> bool {
 
 /// Where a target is, with nothing from the environment.
 fn whereabouts(target: &Target) -> String {
+    let fixed = target.resolve.iter().map(|one| {
+        let port = one.port.map_or_else(String::new, |port| format!(":{port}"));
+        let addresses: Vec<String> = one.addresses.iter().map(ToString::to_string).collect();
+        format!(" ({}{port} is {})", one.host, addresses.join(", "))
+    });
+    place_of(target) + &fixed.collect::<String>()
+}
+
+fn place_of(target: &Target) -> String {
     match &target.endpoint {
         Endpoint::Builtin(Builtin::TcpHold(_) | Builtin::Http(_)) => "built-in server".to_owned(),
         Endpoint::Hosts(_) | Endpoint::Urls(_) => match target.shown.as_slice() {

@@ -4,8 +4,8 @@
 use super::{AgentError, AgentSpec};
 use crate::engine::channel::host_wire::HostManifest;
 use crate::engine::file_memory;
-use crate::engine::manifest::{ScenarioInputs, WorkerManifest};
 use crate::engine::lookup::try_addresses;
+use crate::engine::manifest::{ScenarioInputs, WorkerManifest};
 use crate::machine::{
     MachineLimits, Probes, Requirement, RequirementStatus, part_of_plan, preflight,
     sources_of_scenarios,

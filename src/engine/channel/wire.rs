@@ -19,11 +19,12 @@ use super::super::manifest::WorkerManifest;
 use super::super::rows::RowSource;
 use crate::record::{Snapshot, Transition, WorkerFacts};
 use crate::schedule::Partition;
+use crate::units::Address;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all messages. Each side refuses any other.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// The first bytes that both sides send, before the version.
 const MAGIC: [u8; 8] = *b"planrun\0";
@@ -78,6 +79,12 @@ pub enum WorkerCommand {
         first: u64,
         /// How many.
         count: u64,
+    },
+    /// The addresses that the target's names have now, each with the index of the plan's address
+    /// that it belongs to. None of a name that could not be looked up.
+    Addresses {
+        /// Those of all names.
+        found: Vec<(Address, u16)>,
     },
     /// No row is left anywhere.
     NoRows,
@@ -263,7 +270,7 @@ mod tests {
         assert!(inbox.bytes.is_empty());
         // The bytes after the hello of another version need not even be a frame.
         inbox.feed(&[&hello_of(VERSION + 1)[..], b"\xff\xff\xff\xff"].concat());
-        assert!(matches!(inbox.take_hello(), Err(WireError::Version(8))));
+        assert!(matches!(inbox.take_hello(), Err(WireError::Version(9))));
     }
 
     #[test]

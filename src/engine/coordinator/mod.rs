@@ -9,6 +9,7 @@ mod diagnostics;
 mod far;
 mod fleet;
 mod launched;
+mod looked_up;
 mod lost_workers;
 mod progress;
 mod recruiting;
@@ -23,6 +24,7 @@ use super::channel::wire::{FromWorker, ToWorker, WorkerCommand, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Subscribers};
 use super::host_sampler::HostSampler;
+use super::lookups::Lookups;
 use super::monitors::Readings;
 use super::narrator::Narrator;
 use crate::catalogue::AtEnd;
@@ -89,6 +91,8 @@ pub async fn run(
     let clock = Clock::starting_at(t0_ns);
     let readings =
         Readings::start(&manifest.plan.monitors, clock).map_err(EngineError::Monitors)?;
+    let lookups =
+        Lookups::start(&manifest.plan, &manifest.targets, clock).map_err(EngineError::Lookups)?;
     team.workers.start(t0_ns);
     let started = Event::Started {
         targets: manifest.targets.clone(),
@@ -113,6 +117,7 @@ pub async fn run(
         row_pools,
         clock,
         readings,
+        lookups,
         subscribers,
         reason: None,
         ticked_ns: t0_ns,
@@ -143,6 +148,7 @@ struct Run<'a, 'b> {
     diagnostics: Diagnostics,
     clock: Clock,
     readings: Readings,
+    lookups: Lookups,
     subscribers: &'a mut Subscribers<'b>,
     /// Why the run is being stopped.
     reason: Option<StopReason>,
@@ -162,6 +168,7 @@ impl Run<'_, '_> {
             tokio::select! {
                 (worker, event) = self.workers.next_event() => self.handle(worker, event),
                 reading = self.readings.next() => self.record(Entry::Monitored(reading)),
+                new = self.lookups.next() => self.looked_up(new),
                 _ = tick.tick() => self.tick(),
                 Some(signal) = signals.recv() => {
                     asked += 1;

@@ -38,6 +38,9 @@ pub enum EngineError {
     /// The data that workers need exceeds the size of a message.
     #[error("cannot send the plan and its files to a worker")]
     Manifest(#[source] WireError),
+    /// No thread could be had for the lookups of names.
+    #[error("cannot start to look up names")]
+    Lookups(#[source] io::Error),
     /// No thread or timer could be had for the monitors.
     #[error("cannot start to read the monitors")]
     Monitors(#[source] io::Error),
@@ -54,7 +57,7 @@ impl EngineError {
             ),
             Self::Worker { .. } => Some("nothing was sent; run the plan again"),
             Self::Host { .. } | Self::Broker(_) => Some("nothing was sent"),
-            Self::Start { .. } | Self::Manifest(_) | Self::Monitors(_) => None,
+            Self::Start { .. } | Self::Manifest(_) | Self::Lookups(_) | Self::Monitors(_) => None,
         }
     }
 }

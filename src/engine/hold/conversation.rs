@@ -16,7 +16,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.begin_opening(slot, now);
             return;
         }
-        let address = self.load.address(self.slots.user(slot));
+        let address = self.load.like(self.load.address(self.slots.user(slot)));
         let connection = self.slots.get(slot);
         let id = ConnectionId { slot, begun_ns: connection.begun_ns };
         connection.state = ConnectionState::Handshaking;

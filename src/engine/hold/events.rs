@@ -148,6 +148,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         let cell = self.recorder.cell(key);
         cell.count(Counter::ConnectOk);
         cell.time(TimeMetric::ConnectTime, took);
+        self.count_connect(slot, key, Some(took));
         if self.stages.now().phase == Phase::Hold {
             self.recorder.cell(self.stages.now()).count(Counter::HoldEntered);
         }

@@ -2,6 +2,7 @@
 
 use super::super::worker::Host;
 use crate::plan::Close;
+use crate::units::Address;
 use std::io;
 
 /// A host with sockets for connections that are held.
@@ -14,6 +15,9 @@ pub(crate) trait HoldHost: Host {
     /// # Errors
     /// Where the kernel refuses at once.
     fn connect(&mut self, slot: u32, user: u64) -> io::Result<Self::Socket>;
+
+    /// Takes in the addresses that a lookup during the run has found.
+    fn learn_addresses(&mut self, _found: &[(Address, u16)]) {}
 
     /// Sends the header with which an open connection of `user` begins, if it has one.
     ///

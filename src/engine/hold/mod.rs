@@ -6,6 +6,7 @@
 //!
 //! **Invariant:** no task, timer or buffer belongs to a connection: only one small record.
 
+mod addresses;
 mod churn;
 mod churn_rng;
 mod closing;
@@ -36,6 +37,7 @@ use crate::record::{
 };
 use crate::units::SECOND_NS;
 use crate::workload::hold::{ConnectionId, Conversation};
+use addresses::ChosenAddresses;
 use churn::ChurnState;
 use churn_rng::ChurnRng;
 use closing::ClosingConnections;
@@ -70,6 +72,7 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     secured: bool,
     stages: HoldStages,
     slots: ConnectionSlots<H::Socket, C::State>,
+    chosen: ChosenAddresses,
     /// Connections that wait for the peer's closing message.
     closing: ClosingConnections<H::Socket, C::State>,
     recorder: Recorder,
@@ -115,6 +118,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 ChurnRng::new(load.plan.seed, load.scenario),
                 slots.len(),
             ),
+            chosen: ChosenAddresses::new(slots.len(), load.later.is_some()),
             slots,
             settings,
             load,
@@ -149,6 +153,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             cell.time(crate::plan::TimeMetric::ScheduleLag, lag);
             self.recorder.lag(lag);
         }
+        self.choose_address(slot, user);
         match self.host.connect(slot, user) {
             Ok(socket) => {
                 self.slots.get(slot).begin(socket, key, now, again);
@@ -173,9 +178,12 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         what: impl FnOnce() -> String,
     ) {
         let user = self.slots.user(slot);
-        let to = self.load.route(user).to;
-        let cell = self.recorder.cell(key);
         let local = cause.failure.origin() == crate::record::Origin::Local;
+        if !local {
+            self.count_connect(slot, key, None);
+        }
+        let to = self.address_of(slot).clone();
+        let cell = self.recorder.cell(key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
         cell.end(AttemptOutcome::Failed(cause), now, || format!("user {user} to {to}{}", what()));
         self.schedule_reconnect(slot, now, Self::earliest_retry(now));
@@ -228,7 +236,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.time.missing += 1;
         }
         let user = self.slots.user(slot);
-        let to = self.load.route(user).to;
+        self.count_broken(slot, key);
+        let to = self.address_of(slot).clone();
         let age = (now - begun) as f64 / SECOND_NS as f64;
         self.recorder.cell(self.stages.now()).count(Counter::Lost);
         let words = || format!("user {user} to {to} after {age:.1} s{}", what());
@@ -298,6 +307,10 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
             WorkerCommand::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
             WorkerCommand::StartRamp { stage } => self.stages.grant_ramp(*stage),
             WorkerCommand::StartClosing => self.stages.close(),
+            WorkerCommand::Addresses { found } => {
+                self.load.learn_addresses(found);
+                self.host.learn_addresses(found);
+            }
             // Held connections take no rows.
             WorkerCommand::Halt
             | WorkerCommand::Rows { .. }

@@ -6,6 +6,7 @@ use super::super::load::Load;
 use super::super::worker::{Epoll, Precision, SlotId, Sockets};
 use super::HoldHost;
 use crate::plan::Close;
+use crate::units::Address;
 use crate::workload::tls::Sessions;
 use crate::workload::{proxy_header, socket};
 use rustls::client::UnbufferedClientConnection;
@@ -56,6 +57,10 @@ impl HoldHost for Epoll<HoldSockets> {
         Ok(stream)
     }
 
+    fn learn_addresses(&mut self, found: &[(Address, u16)]) {
+        self.sockets.load.learn_addresses(found);
+    }
+
     fn introduce(&mut self, socket: &TcpStream, user: u64) -> io::Result<()> {
         let version = self.sockets.load.route(user).proxy_protocol;
         version.map_or(Ok(()), |version| proxy_header::send(version, socket).map(drop))
@@ -66,7 +71,7 @@ impl HoldHost for Epoll<HoldSockets> {
         if !sessions.has(socket)
             && let Some(tls) = &load.tls
         {
-            let end = tls.session(load.address(user)).map_err(io::Error::other)?;
+            let end = tls.session(load.like(load.address(user))).map_err(io::Error::other)?;
             sessions.begin(socket, end);
         }
         sessions.secure(socket)

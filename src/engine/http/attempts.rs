@@ -67,6 +67,7 @@ impl<H: HttpHost> HttpWorker<H> {
             cell.count(Counter::ConnectOk);
             cell.time(TimeMetric::ConnectTime, took);
             self.recorder.live.open += 1;
+            self.count_opened(slot, attempt.key, took);
             self.send(slot, now);
             return;
         };
@@ -76,6 +77,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let local = after == Continuation::Local;
         let cell = self.recorder.cell(attempt.key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
+        self.count_refused(slot, attempt.key, local);
         if let Some(connection) = self.slots.get(slot).connection.take() {
             self.host.leave(connection);
         }
@@ -226,6 +228,7 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     fn response_ended(&mut self, slot: u32, mut answer: RequestOutcome, now: u64) {
+        let address = self.counted_address(slot);
         let entry = self.slots.get(slot);
         entry.served += 1;
         // Each time that a request is sent has its own response.
@@ -263,6 +266,7 @@ impl<H: HttpHost> HttpWorker<H> {
         ending.exchange = self.failed_exchange(slot, &mut answer);
         ending.error = answer.error.map(|error| self.with_request_named(slot, error));
         ending.failed_checks = answer.failed_checks;
+        self.count_broken(attempt.key, address.filter(|_| ending.error.is_some()));
         self.end_attempt(&attempt, ending);
         self.settle(slot);
         self.after_attempt(slot, after, now);

@@ -12,10 +12,10 @@ use crate::workload::http::{
 };
 use rustls::client::UnbufferedClientConnection;
 
-/// A connection of a slot, and which request set it sends from. Streams belong to a pool.
+/// A connection of a slot, and which address it goes to. Streams belong to a pool.
 pub(crate) struct HttpConnection {
     kind: ConnectionKind,
-    request_set: u32,
+    address: u32,
     /// It has its TLS session.
     has_tls_session: bool,
 }
@@ -38,12 +38,12 @@ impl HttpConnection {
     }
 
     fn new(kind: ConnectionKind, address: usize) -> Self {
-        Self { kind, request_set: slot(address), has_tls_session: false }
+        Self { kind, address: slot(address), has_tls_session: false }
     }
 
-    /// The index of its request set.
-    pub(super) fn request_set(&self) -> usize {
-        self.request_set as usize
+    /// Index into `Load::addresses`.
+    pub(super) fn address(&self) -> usize {
+        self.address as usize
     }
 
     /// Whether it still needs a TLS session; true once.

@@ -40,6 +40,20 @@ impl ConnectionNumbers {
         })
     }
 
+    /// Goes on with another number of turns. A number that was given out is not made again.
+    pub(super) fn take_turns(&mut self, turns: usize) {
+        let count = turns.max(1) as u64;
+        if turns.max(1) == self.addresses.len() {
+            return;
+        }
+        let before = self.addresses.len() as u64;
+        let made = self.addresses.iter().map(|(_, made)| made * before).max().unwrap_or(0);
+        let fresh = vec![(VecDeque::new(), made.div_ceil(count)); turns.max(1)];
+        let all = std::mem::replace(&mut self.addresses, fresh);
+        self.turn %= self.addresses.len();
+        all.into_iter().flat_map(|(free, _)| free).for_each(|number| self.give_back(number));
+    }
+
     /// Frees the number of a connection that has ended.
     pub(super) fn give_back(&mut self, number: u64) {
         let turn = index(number % self.addresses.len() as u64);
@@ -67,6 +81,17 @@ mod tests {
         assert_eq!(one_by_one(&mut numbers), [0, 1, 2, 0, 1, 2, 0]);
         let kept: Vec<u64> = (0..6).map(|_| numbers.take()).collect();
         assert_eq!(kept, [1, 2, 0, 4, 5, 3]);
+    }
+
+    #[test]
+    fn numbers_in_use_are_not_given_out_again_when_there_are_more_addresses() {
+        let mut numbers = ConnectionNumbers::new(1, 1);
+        let mut used: Vec<u64> = (0..5).map(|_| numbers.take()).collect();
+        numbers.give_back(used.remove(2));
+        numbers.take_turns(3);
+        let more: Vec<u64> = (0..6).map(|_| numbers.take()).collect();
+        assert!(more.iter().all(|number| !used.contains(number)), "{used:?} {more:?}");
+        assert_eq!(more.iter().filter(|number| *number % 3 == 1).count(), 2, "{more:?}");
     }
 
     #[test]

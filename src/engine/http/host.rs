@@ -2,6 +2,7 @@
 
 use super::super::worker::{Host, SlotId};
 use crate::record::ConnectionEnd;
+use crate::units::Address;
 use crate::workload::http::{
     Deadlines, ExchangeStep, Extracted, FailedResponse, Handshake, RequestError, RequestOutcome,
     SessionUpdate, Transferred, UserSession,
@@ -70,6 +71,14 @@ pub(crate) trait HttpHost: Host {
     fn capacity(&mut self, _lane: &mut Self::Connection, _since_ns: u64, _now_ns: u64) -> Capacity {
         Capacity::Now
     }
+
+    /// The index of the address that a connection goes to; `None` where the number gives it.
+    fn address(&self, _lane: &Self::Connection) -> Option<usize> {
+        None
+    }
+
+    /// Takes in the addresses that a lookup during the run has found.
+    fn learn_addresses(&mut self, _found: &[(Address, u16)]) {}
 
     /// Whether the connection has answered any request.
     fn has_answered(&self, _lane: &Self::Connection) -> bool {

@@ -15,6 +15,7 @@
 //! **Invariant:** no task, timer or buffer belongs to a user: only one small record, and one entry
 //! in the queue of time-outs.
 
+mod addresses;
 mod attempts;
 mod connection;
 mod connection_numbers;
@@ -121,7 +122,7 @@ impl<H: HttpHost> HttpWorker<H> {
             stages: HttpStages::default(),
             in_flight: 0,
             max_in_flight: load.partition.part_of(http.max_in_flight, 1),
-            numbers: ConnectionNumbers::new(load.addresses.len(), load.sources.spread_over()),
+            numbers: ConnectionNumbers::new(load.turns(), load.sources.spread_over()),
             load,
             idle: Vec::new(),
             close_after_use: false,
@@ -165,6 +166,11 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
             // Users connect as fast as they are answered: only workers that hold connections take
             // turns.
             WorkerCommand::StartRamp { .. } | WorkerCommand::StartClosing | WorkerCommand::Halt => {
+            }
+            WorkerCommand::Addresses { found } => {
+                self.load.learn_addresses(found);
+                self.host.learn_addresses(found);
+                self.numbers.take_turns(self.load.turns());
             }
             WorkerCommand::Rows { .. } | WorkerCommand::NoRows | WorkerCommand::ReturnRows => {
                 self.take_rows(command, halted);

@@ -11,6 +11,7 @@ use super::host::{Capacity, HttpHost};
 use super::pool::ConnectionPool;
 use crate::plan::{GeneratedKind, Http, HttpVersion};
 use crate::record::ConnectionEnd;
+use crate::units::Address;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, FailedResponse, Handshake, Http1Connection,
     PeerSettings, RequestError, RequestOutcome, RequestSet, SentRequest, SessionUpdate,
@@ -73,7 +74,8 @@ impl HttpSockets {
     /// The request that was written last, or one that is sent as it was prepared.
     pub(super) fn last_sent(&mut self, connection: &HttpConnection, request: u32) -> SentRequest {
         let written = std::mem::take(&mut self.rendered);
-        let prepared = self.request_sets[connection.request_set()].bytes(request as usize);
+        let prepared =
+            self.request_sets[self.load.like(connection.address())].bytes(request as usize);
         let bytes = if written.is_empty() { prepared } else { &written };
         match &self.pool {
             None => SentRequest::http1(bytes),
@@ -136,7 +138,7 @@ impl HttpHost for Epoll<HttpSockets> {
     }
 
     fn open(&mut self, connection: &mut HttpConnection, number: u64) -> Result<bool, RequestError> {
-        let route = self.sockets.load.route(number);
+        let route = self.sockets.load.route_to(number, connection.address());
         connection.open(self.sockets.pool.as_mut(), route)
     }
 
@@ -145,11 +147,12 @@ impl HttpHost for Epoll<HttpSockets> {
         connection: &mut HttpConnection,
         number: u64,
     ) -> Result<Handshake, RequestError> {
-        let route = self.sockets.load.route(number);
+        let route = self.sockets.load.route_to(number, connection.address());
         let mut end = None;
         if let Some(tls) = self.sockets.load.tls.as_ref().filter(|_| connection.needs_tls_session())
         {
-            let begun = tls.session(self.sockets.load.address(number)).map_err(io::Error::other);
+            let name = self.sockets.load.like(connection.address());
+            let begun = tls.session(name).map_err(io::Error::other);
             end = Some(begun.map_err(|error| RequestError::handshake(route, &error))?);
         }
         let now_ns = self.now_ns();
@@ -167,7 +170,7 @@ impl HttpHost for Epoll<HttpSockets> {
         number: u64,
         securing: bool,
     ) -> RequestError {
-        let route = self.sockets.load.route(number);
+        let route = self.sockets.load.route_to(number, connection.address());
         let late = if securing {
             RequestError::handshake_timeout(route)
         } else {
@@ -194,6 +197,17 @@ impl HttpHost for Epoll<HttpSockets> {
         connection.capacity(self.sockets.pool.as_mut(), since_ns, now_ns)
     }
 
+    fn address(&self, connection: &HttpConnection) -> Option<usize> {
+        Some(connection.address())
+    }
+
+    fn learn_addresses(&mut self, found: &[(Address, u16)]) {
+        self.sockets.load.learn_addresses(found);
+        if let Some(pool) = &mut self.sockets.pool {
+            pool.make_room(self.sockets.load.addresses.len());
+        }
+    }
+
     fn has_answered(&self, connection: &HttpConnection) -> bool {
         connection.has_answered(self.sockets.pool.as_ref())
     }
@@ -204,7 +218,8 @@ impl HttpHost for Epoll<HttpSockets> {
 
     fn stream_timed_out(&mut self, connection: &mut HttpConnection, number: u64) -> RequestError {
         let opening = connection.opening(self.sockets.pool.as_ref());
-        let error = RequestError::unsent(self.sockets.load.route(number), opening);
+        let error =
+            RequestError::unsent(self.sockets.load.route_to(number, connection.address()), opening);
         if opening != PeerSettings::Received {
             connection.fail(self.sockets.pool.as_mut(), &error);
         }
@@ -212,7 +227,7 @@ impl HttpHost for Epoll<HttpSockets> {
     }
 
     fn send(&mut self, connection: &mut HttpConnection, request: u32) -> bool {
-        let request_set = &self.sockets.request_sets[connection.request_set()];
+        let request_set = &self.sockets.request_sets[self.sockets.load.like(connection.address())];
         connection.send(self.sockets.pool.as_mut(), request_set, request as usize)
     }
 
@@ -223,7 +238,7 @@ impl HttpHost for Epoll<HttpSockets> {
         session: &mut UserSession,
         now_ns: u64,
     ) -> Result<bool, RequestError> {
-        let request_set = &self.sockets.request_sets[connection.request_set()];
+        let request_set = &self.sockets.request_sets[self.sockets.load.like(connection.address())];
         if self.sockets.tells_time {
             let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             session.sends_at(i64::try_from(unix.as_nanos()).unwrap_or(i64::MAX));
@@ -245,7 +260,8 @@ impl HttpHost for Epoll<HttpSockets> {
         extracted: Extracted,
         now_ns: u64,
     ) -> SessionUpdate {
-        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
+        let request_set =
+            &self.sockets.request_sets[self.sockets.load.like(self.sockets.load.address(number))];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
         request_set.give(session, extracted, now_ns, unix_s)
@@ -258,7 +274,8 @@ impl HttpHost for Epoll<HttpSockets> {
         session: Option<&mut UserSession>,
         response: FailedResponse,
     ) -> Option<String> {
-        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
+        let request_set =
+            &self.sockets.request_sets[self.sockets.load.like(self.sockets.load.address(number))];
         let response = (response, self.sockets.pool.is_some());
         request_set.failed_exchange(request as usize, session, response, self.now_ns())
     }
@@ -270,7 +287,8 @@ impl HttpHost for Epoll<HttpSockets> {
         session: Option<&UserSession>,
         words: String,
     ) -> String {
-        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
+        let request_set =
+            &self.sockets.request_sets[self.sockets.load.like(self.sockets.load.address(number))];
         request_set.words_of(request as usize, session, self.sockets.load.route(number).to, &words)
     }
 
@@ -280,7 +298,7 @@ impl HttpHost for Epoll<HttpSockets> {
         closed: bool,
         now_ns: u64,
     ) -> ExchangeStep {
-        let request_set = &self.sockets.request_sets[connection.request_set()];
+        let request_set = &self.sockets.request_sets[self.sockets.load.like(connection.address())];
         connection.advance(
             self.sockets.pool.as_mut(),
             request_set,
@@ -299,7 +317,7 @@ impl HttpHost for Epoll<HttpSockets> {
         limits: Deadlines,
         now_ns: u64,
     ) -> Option<RequestOutcome> {
-        let request_set = &self.sockets.request_sets[connection.request_set()];
+        let request_set = &self.sockets.request_sets[self.sockets.load.like(connection.address())];
         connection.time_out(self.sockets.pool.as_mut(), request_set, limits, now_ns)
     }
 

@@ -91,6 +91,7 @@ impl Narrator {
             | Entry::StartSkew { .. }
             | Entry::Transition(_)
             | Entry::Monitored(_)
+            | Entry::LookedUp(_)
             | Entry::WorkerLost { .. } => {}
         }
         events

@@ -43,6 +43,8 @@ pub(super) enum ProgressEvent<'a> {
     Threshold(ProgressThreshold<'a>),
     /// A worker is gone.
     WorkerLost { scenario: &'a str, worker: u16, why: String },
+    /// The names of a target were looked up again, with another result.
+    LookedUp { target: &'a str, addresses: Vec<String>, failures: &'a [String] },
     /// The run is about to end early.
     Stopping { reason: &'static str, at_once: bool, why: String },
     /// No more load is made.
@@ -180,6 +182,14 @@ impl<'a> ProgressEvent<'a> {
                 worker: *worker,
                 why: cut(why, LONGEST),
             },
+            Notification::LookedUp(lookup) => {
+                let target = view.outline.targets.get(usize::from(lookup.target));
+                Self::LookedUp {
+                    target: target.map_or("", |target| &target.name),
+                    addresses: lookup.addresses.iter().map(ToString::to_string).collect(),
+                    failures: &lookup.failures,
+                }
+            }
             Notification::Stopping(reason, at_once) => Self::Stopping {
                 reason: reason.name(),
                 at_once: *at_once,

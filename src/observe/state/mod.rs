@@ -152,7 +152,8 @@ impl RunState {
             | Entry::StartSkew { .. }
             | Entry::WorkerLost { .. }
             | Entry::Diagnosed { .. }
-            | Entry::Monitored(_) => {}
+            | Entry::Monitored(_)
+            | Entry::LookedUp(_) => {}
         }
         self.look(facts);
     }

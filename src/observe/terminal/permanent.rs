@@ -107,6 +107,11 @@ fn lines(
         Notification::WorkerLost { scenario, worker, why } => {
             one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
         }
+        Notification::LookedUp(lookup) => {
+            let (tone, sign) =
+                if lookup.failures.is_empty() { (Tone::Dim, "·") } else { (Tone::Warn, "!") };
+            one(tone, sign, wording::lookup(view, lookup))
+        }
         Notification::Draining(scenario) => {
             let text = wording::draining(view, *scenario);
             one(Tone::Dim, "·", format!("{}: draining: {text}", name(scenario)))

@@ -120,6 +120,8 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         shown: vec![format!("{host}:{port}")],
         tls: None,
         proxy_protocol: None,
+        resolve: Vec::new(),
+        dns: None,
         probe: true,
     };
     Plan {

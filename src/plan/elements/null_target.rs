@@ -51,6 +51,8 @@ impl Plan {
                 tls,
                 // Nothing of the path is measured.
                 proxy_protocol: None,
+                resolve: Vec::new(),
+                dns: None,
                 probe: false,
             }],
             scenarios: vec![Scenario {

@@ -16,6 +16,7 @@ pub mod strip;
 
 pub use document::document;
 
+use super::addresses::failed_lookups;
 use super::calibration::CalibrationReport;
 use super::causes::causes;
 use super::foreign::visible;
@@ -111,7 +112,8 @@ fn health(run: &SavedRun) -> Markup {
     let warned: Vec<String> = warned
         .filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?)))
         .collect();
-    let warnings = run.started.as_ref().map_or(&[][..], |started| &started.warnings);
+    let mut warnings = run.started.as_ref().map_or_else(Vec::new, |one| one.warnings.clone());
+    warnings.extend(failed_lookups(run));
     let counters: Vec<(&String, &i64)> =
         run.recording.kernel.iter().filter(|(_, change)| **change != 0).collect();
     html! {

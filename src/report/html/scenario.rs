@@ -9,6 +9,7 @@ use crate::report::exchanges;
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::text::Detail;
+use crate::report::text::addresses::address_table;
 use crate::report::text::requests::request_table;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table, time_table};
 use crate::report::text::times::main_time;
@@ -37,6 +38,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     };
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
     let requests = request_table(scenario, &whole, Detail::Full);
+    let addresses = address_table(&whole, Detail::Full);
     let causes = cause_table(scenario, &whole, Detail::Full);
     let kept = exchanges::names(run, index);
     html! {
@@ -47,6 +49,11 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
             div.charts { @for chart in charts { (chart) } }
             @if let Some(table) = time_table(&whole) { h3 { "Times" } (table.html()) }
             @if let Some((table, _)) = requests { h3 { "Requests" } (table.html()) }
+            @if let Some((table, more)) = addresses {
+                h3 { "Addresses" }
+                (table.html())
+                @if more > 0 { p.quiet { "and " (more) " more in addresses.csv" } }
+            }
             @if let Some((table, more)) = causes {
                 h3 { "Why attempts failed" }
                 (table.html())

@@ -1,6 +1,7 @@
 //! Turns the facts of a scenario into JSON: as a whole, by stage, by phase of a stage.
 
 use super::OrderedMap;
+use super::addresses::AddressReport;
 use super::cost::CostReport;
 use super::measures::{
     AttemptsReport, DistributionReport, FailureReport, RatioReport, distributions, failure, ratio,
@@ -118,6 +119,9 @@ struct SectionReport<'a> {
     /// Connections that ended, by the reason.
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     connections_ended: OrderedMap<&'static str, u64>,
+    /// Connections by address, where the target has several, or a name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<AddressReport>,
     failures: Vec<FailureReport<'a>>,
 }
 
@@ -266,6 +270,7 @@ impl<'a> SectionReport<'a> {
             connections_ended: OrderedMap(
                 cell.ends.iter().map(|(end, count)| (end.name(), *count)).collect(),
             ),
+            addresses: AddressReport::all(cell),
             failures: failures(cell, scenario),
         }
     }

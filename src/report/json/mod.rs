@@ -3,6 +3,7 @@
 //! **Invariant:** figures that were not measured have no key; times are whole nanoseconds, ratios
 //! come with numerator and denominator.
 
+mod addresses;
 mod cost;
 mod facts;
 mod findings;
@@ -20,7 +21,9 @@ use crate::report::calibration::CalibrationReport;
 use crate::schedule::Digests;
 use crate::store::SavedRun;
 use crate::store::{Bulk, MissingFacts, ResolvedTarget, Tool, UsedFile, options};
+use crate::units::narrow;
 use crate::units::schema::{map_of, written};
+use addresses::LookupsReport;
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BaselineReport, BreachReport, HealthReport, ThresholdReport};
@@ -206,6 +209,9 @@ struct TargetReport<'a> {
     probes: u64,
     #[serde(rename = "dns.time_ns", skip_serializing_if = "Option::is_none")]
     dns_time_ns: Option<u64>,
+    /// Lookups during the run, where there were any with another result.
+    #[serde(rename = "dns.lookups", skip_serializing_if = "Option::is_none")]
+    lookups: Option<LookupsReport<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -261,10 +267,9 @@ impl<'a> ReportDocument<'a> {
             duration_ns: end_of(&run.recording),
             seconds: run.recording.seconds,
             files: run.started.as_ref().map_or(&[], |started| &started.files),
-            targets: run
-                .started
-                .as_ref()
-                .map_or_else(Vec::new, |all| all.targets.iter().map(target).collect()),
+            targets: run.started.as_ref().map_or_else(Vec::new, |all| {
+                all.targets.iter().map(|one| target(run, one)).collect()
+            }),
             scenarios: (0..run.plan.scenarios.len())
                 .map(|at| ScenarioReport::new(run, at))
                 .collect(),
@@ -310,8 +315,11 @@ fn stopped(run: &SavedRun) -> Option<StoppedReport<'_>> {
     Some(stopped)
 }
 
-fn target(target: &ResolvedTarget) -> TargetReport<'_> {
+fn target<'a>(run: &'a SavedRun, target: &'a ResolvedTarget) -> TargetReport<'a> {
+    let index = run.plan.targets.iter().position(|one| one.name == target.name);
+    let lookups = index.and_then(|index| run.recording.lookups.get(&narrow(index)));
     TargetReport {
+        lookups: lookups.map(LookupsReport::new),
         name: &target.name,
         written: &target.written,
         addresses: &target.addresses,

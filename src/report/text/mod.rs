@@ -5,6 +5,7 @@
 //! control character of others reaches the terminal.
 //! **Invariant:** colours say nothing that a word does not say as well.
 
+pub mod addresses;
 mod causes;
 mod checks;
 mod detail;
@@ -348,16 +349,15 @@ fn monitors(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn warnings(run: &SavedRun, detail: Detail, out: &mut Page<'_>) -> io::Result<()> {
-    let mut warnings: Vec<String> =
-        run.started.as_ref().map_or_else(Vec::new, |started| started.warnings.clone());
+    let mut warnings = run.started.as_ref().map_or_else(Vec::new, |one| one.warnings.clone());
     warnings.extend(lacks(run));
     let unhealthy = run.judgement.health.iter().filter(|one| one.state == RuleStatus::Warned);
     warnings.extend(
         unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?))),
     );
-    let health = run.judgement.health.iter();
-    warnings.extend(health.filter_map(rules::loosened));
-    warnings.extend(super::monitors::failures(run));
+    warnings.extend(run.judgement.health.iter().filter_map(rules::loosened));
+    let lookups = super::addresses::failed_lookups(run);
+    warnings.extend(super::monitors::failures(run).into_iter().chain(lookups));
     if warnings.is_empty() {
         return Ok(());
     }

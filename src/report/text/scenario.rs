@@ -51,6 +51,7 @@ pub(super) fn write(
         times(&whole, out)?;
     }
     super::requests::write(scenario, &whole, detail, out)?;
+    super::addresses::write(&whole, detail, out)?;
     super::checks::write(scenario, &whole.cell, detail, out)?;
     causes(scenario, &whole, detail, out)
 }

@@ -243,6 +243,8 @@ pub(super) fn run_part<C: Conversation>(
         schedule: schedule.scenario(0).clone(),
         timeline,
         origins: Vec::new(),
+        later: None,
+        per_address: false,
         addresses: vec!["127.0.0.1:9".parse().unwrap()],
         sources: crate::machine::Sources::default(),
         ports: None,

@@ -70,6 +70,11 @@ impl ConnectionPool {
         }
     }
 
+    /// Makes room for as many addresses.
+    pub(super) fn make_room(&mut self, addresses: usize) {
+        self.available.resize(addresses, Vec::new());
+    }
+
     /// Joins a connection that is open or opening.
     pub(super) fn join(&mut self, address: usize, user: SlotId, now: u64) -> Option<StreamId> {
         while let Some(index) = self.available[address].last().copied() {

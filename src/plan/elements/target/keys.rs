@@ -1,10 +1,11 @@
 //! The keys of a target.
 
 use crate::catalogue::ProtocolKind;
+use crate::plan::elements::target::dns::RawDns;
 use crate::plan::elements::target::faults::RawFaults;
 use crate::plan::elements::target::tls::RawTls;
 use crate::plan::raw::words;
-use crate::plan::raw::{OneOrMany, table};
+use crate::plan::raw::{Named, OneOrMany, table};
 use crate::plan::text::Text;
 
 words! {
@@ -55,6 +56,13 @@ table! {
         /// Each connection begins with a header of the PROXY protocol, which tells the target's
         /// proxy whose it is: `v1` (a line) or `v2` (binary).
         proxy_protocol: ProxyWord,
+        /// The addresses of names, used in place of a lookup: `{ "shop.example" = "127.0.0.1" }`,
+        /// or `"shop.example:8443"` for one port alone; one address or a list. `Host`, the name in
+        /// TLS and the certificate's stay those of the name.
+        resolve: Named<OneOrMany<Text>>,
+        /// Looks up the names of `address` again during the run: `{ refresh = "30s" }`. New
+        /// connections go to the addresses that a name has then, in turn.
+        dns: RawDns,
         /// Whether a connection is opened to each address, and closed again, to see that it accepts
         /// any before the run. Default: true.
         probe: bool,

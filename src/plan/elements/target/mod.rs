@@ -2,10 +2,12 @@
 
 pub(in crate::plan) mod address;
 pub(in crate::plan) mod builtin;
+pub(in crate::plan) mod dns;
 pub(in crate::plan) mod fault_conflict;
 pub(in crate::plan) mod faults;
 pub(in crate::plan) mod keys;
 pub(in crate::plan) mod proxy_protocol;
+pub(in crate::plan) mod resolve;
 pub(in crate::plan) mod tls;
 pub(in crate::plan) mod user;
 
@@ -15,8 +17,10 @@ use crate::plan::elements::target::address::AddressProblem;
 use crate::plan::elements::target::address::HostPort;
 use crate::plan::elements::target::address::HttpUrl;
 use crate::plan::elements::target::address::Site;
+use crate::plan::elements::target::dns::Dns;
 use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::proxy_protocol::ProxyVersion;
+use crate::plan::elements::target::resolve::FixedName;
 use crate::plan::elements::target::tls::Tls;
 use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
@@ -39,6 +43,10 @@ pub struct Target {
     pub tls: Option<Tls>,
     /// Each connection begins with this header; `None`: with none.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// Names whose addresses the plan gives; the others are looked up.
+    pub resolve: Vec<FixedName>,
+    /// Names are looked up again during a run; `None`: they keep the addresses of its start.
+    pub dns: Option<Dns>,
     /// Whether a connection is opened to each address, and closed again, before the run.
     pub probe: bool,
 }
@@ -89,8 +97,16 @@ pub(in crate::plan) fn targets(
         let proxy_protocol = given
             .as_ref()
             .and_then(|given| proxy_protocol::proxy_protocol(&given.value, &endpoint, errors));
+        let resolve = given.as_ref().map_or_else(Vec::new, |given| {
+            let raw = &given.value;
+            resolve::resolve(&raw.resolve, &raw.address, &endpoint, errors)
+        });
+        let dns = given.as_ref().and_then(|given| {
+            let raw = &given.value;
+            dns::dns(&raw.dns, &raw.address, (&endpoint, &resolve), errors)
+        });
         let name = key.name.clone();
-        targets.push(Target { name, endpoint, shown, tls, proxy_protocol, probe });
+        targets.push(Target { name, endpoint, shown, tls, proxy_protocol, resolve, dns, probe });
     }
     targets
 }
