@@ -53,7 +53,11 @@ pub(super) struct CompareArgs {
     #[arg(long, value_name = "PERCENT", default_value = "0.1%")]
     points: Ratio,
     /// Compare this metric instead of the default ones; may be given several times.
-    #[arg(long = "metric", value_name = "METRIC")]
+    #[arg(
+        long = "metric",
+        value_name = "METRIC",
+        add = ArgValueCompleter::new(super::complete::metrics)
+    )]
     metrics: Vec<String>,
     /// Compare even if the runs differ in this; may be given several times.
     #[arg(long, value_enum)]

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "a plan that is typed is read for its names")]
 
 use super::Cli;
+use crate::catalogue::{Metric, ReportPlace, Stat};
 use crate::results::runs_below;
 use clap::CommandFactory;
 use clap_complete::engine::ValueCompleter as _;
@@ -80,6 +81,54 @@ pub(super) fn scenarios(typed: &OsStr) -> Vec<CompletionCandidate> {
 /// Targets of the plan, each with the sign that its address follows.
 pub(super) fn targets(typed: &OsStr) -> Vec<CompletionCandidate> {
     candidates(names("targets"), typed, "=")
+}
+
+/// Requests and steps of the plan that have a name.
+pub(super) fn requests(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let plan = typed_plan().unwrap_or_default();
+    let scenarios = plan.get("scenarios").and_then(toml::Value::as_table);
+    let lists = scenarios.into_iter().flat_map(toml::Table::values).flat_map(|scenario| {
+        ["requests", "steps"].into_iter().filter_map(|key| scenario.get(key)?.as_array())
+    });
+    let named = lists.flatten().filter_map(|request| request.get("name")?.as_str());
+    candidates(named.map(str::to_owned), typed, "")
+}
+
+/// Dotted paths of the plan's values, each with the sign that its new value follows.
+pub(super) fn settings(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let mut paths = Vec::new();
+    if let Some(plan) = typed_plan() {
+        values_below("", &toml::Value::Table(plan), &mut paths);
+    }
+    candidates(paths, typed, "=")
+}
+
+fn values_below(path: &str, value: &toml::Value, paths: &mut Vec<String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                values_below(&below(key), value, paths);
+            }
+        }
+        toml::Value::Array(items) if items.iter().all(toml::Value::is_table) => {
+            for (number, value) in items.iter().enumerate() {
+                values_below(&below(&number.to_string()), value, paths);
+            }
+        }
+        _ => paths.push(path.to_owned()),
+    }
+}
+
+/// Metrics as thresholds name them, distributions with each of their statistics.
+pub(super) fn metrics(typed: &OsStr) -> Vec<CompletionCandidate> {
+    let names = Metric::rows().flat_map(|row| {
+        let stats: &[Stat] = if row.report == ReportPlace::Times { &Stat::ALL } else { &[] };
+        let with_stats = stats.iter().map(|stat| format!("{}.{stat}", row.name));
+        let alone = stats.is_empty().then(|| row.name.to_owned());
+        alone.into_iter().chain(with_stats).collect::<Vec<_>>()
+    });
+    candidates(names, typed, "")
 }
 
 /// Plans, and directories that may have some.

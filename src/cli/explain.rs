@@ -1,4 +1,4 @@
-//! The `explain` subcommand: explains a word of reports.
+//! The `explain` subcommand: explains a word of reports, or a key of plans.
 //!
 //! **Invariant:** every text comes from the same table as the word in reports.
 
@@ -7,7 +7,7 @@ use super::{ExitStatus, diagnostic, print_result, screen};
 use crate::catalogue::{
     Counter, Gauge, Metric, MetricRow, MonitorStat, Need, ProtocolKind, Samples, TimeMetric,
 };
-use crate::plan::{Stat, nearest};
+use crate::plan::{KeyRow, KeySection, Plan, Stat, nearest};
 use crate::record::{ConnectionEnd, Failure};
 use crate::report::page::Page;
 use crate::verdict::rules::{self, Rule, RuleUnit};
@@ -17,11 +17,18 @@ use clap_complete::{ArgValueCompleter, CompletionCandidate};
 use std::ffi::OsStr;
 use std::io;
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  the word is explained
+  2  there is no such word";
+
 /// Its arguments.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(super) struct ExplainArgs {
     /// Word to explain: a metric, a counter, a validity rule, a failure, a reason why a connection
-    /// ended, or an exit status. Without one, all words are listed.
+    /// ended, an exit status, or a key of plans (`ramp`, `stages.ramp`). Without one, all words
+    /// are listed.
     #[arg(value_name = "WORD", add = ArgValueCompleter::new(completed))]
     word: Option<String>,
 }
@@ -82,6 +89,7 @@ fn words() -> Vec<(&'static str, Vec<String>)> {
         ("validity rules", names(&mut rules::ALL.iter().map(|rule| rule.name))),
         ("failures", names(&mut Failure::ALL.iter().map(|one| one.name()))),
         ("ends of connections", names(&mut ConnectionEnd::ALL.iter().map(|one| one.name()))),
+        ("plan keys", key_names()),
         ("exit statuses", ExitStatus::ALL.iter().map(|status| status.code().to_string()).collect()),
     ]
 }
@@ -114,7 +122,64 @@ fn meanings(word: &str) -> Vec<WordMeaning> {
         |status: &&ExitStatus| status.code().to_string() == word || verdict(status.doc());
     let status = ExitStatus::ALL.iter().find(is_named);
     all.extend(status.map(|one| plain("exit status", one.doc())));
+    all.extend(plan_keys(word));
     all
+}
+
+/// The names of keys, each once, in the order of plans.
+fn key_names() -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for key in Plan::keys().into_iter().flat_map(|section| section.keys) {
+        if !names.contains(&key.name) {
+            names.push(key.name);
+        }
+    }
+    names
+}
+
+/// Keys of plans by their name, or by the end of their dotted path: `ramp`, `stages.ramp`,
+/// `scenarios.web.stages.0.ramp`.
+fn plan_keys(word: &str) -> Vec<WordMeaning> {
+    let is_number = |part: &&str| part.chars().all(|c| c.is_ascii_digit());
+    let parts: Vec<&str> = word.split('.').filter(|part| !is_number(part)).collect();
+    let sections = Plan::keys();
+    let mut found = Vec::new();
+    for section in &sections {
+        for key in &section.keys {
+            if ends_in(&section.path(key), &parts) {
+                found.push(of_key(&sections, section, key));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a path ends in these parts. `NAME` stands for any name, and steps are requests.
+fn ends_in(path: &str, parts: &[&str]) -> bool {
+    let path: Vec<&str> = path.split('.').collect();
+    let Some(begins) = path.len().checked_sub(parts.len()).filter(|_| !parts.is_empty()) else {
+        return false;
+    };
+    let last = parts.len() - 1;
+    let same = |(number, (part, wanted)): (usize, (&&str, &&str))| {
+        part == wanted
+            || (number < last && (*part == "NAME" || (*part == "requests" && *wanted == "steps")))
+    };
+    path[begins..].iter().zip(parts).enumerate().all(same)
+}
+
+fn of_key(sections: &[KeySection], section: &KeySection, key: &KeyRow) -> WordMeaning {
+    let path = section.path(key);
+    let of_names = format!("{path}.NAME");
+    let place = if section.place.is_empty() { "the top of the plan" } else { &section.place };
+    let required = if key.is_required { ", required" } else { "" };
+    let mut facts = vec![("in", format!("{place}{required}")), ("takes", key.value.clone())];
+    let below = sections.iter().find(|one| one.place == path || one.place == of_names);
+    if let Some(below) = below {
+        let names: Vec<&str> = below.keys.iter().map(|key| key.name.as_str()).collect();
+        facts.push(("its keys", names.join(", ")));
+    }
+    WordMeaning { kind: "plan key", text: key.meaning.clone(), facts }
 }
 
 /// A metric by its name, by its family, or with a statistic.
@@ -220,6 +285,19 @@ mod tests {
         ] {
             assert!(meanings(word).iter().any(|one| one.kind == "metric"), "{word}");
         }
+        for (word, place) in [
+            ("spawn_rate", "scenarios.NAME.stages"),
+            ("stages.ramp", "scenarios.NAME.stages"),
+            ("scenarios.web.stages.0.ramp", "scenarios.NAME.stages"),
+            ("steps.on_failure", "scenarios.NAME.requests"),
+            ("targets.lb.tls.ca", "targets.NAME.tls"),
+        ] {
+            let keys = meanings(word);
+            let found = keys.iter().filter(|one| one.kind == "plan key");
+            let places: Vec<&str> = found.map(|one| one.facts[0].1.as_str()).collect();
+            assert_eq!(places, [place], "{word}");
+        }
+        assert!(plan_keys("stages.nonsense").is_empty() && plan_keys("0").is_empty());
         assert!(meanings("service_time.p98").is_empty());
         assert!(meanings("monitor.lb.node_load1.p99").is_empty());
         assert!(meanings("nonsense").is_empty());

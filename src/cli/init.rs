@@ -9,8 +9,15 @@ use std::path::PathBuf;
 /// The plan that is written.
 const STARTER: &str = include_str!("starter.toml");
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  the plan is written
+  2  the file exists already
+  5  the file could not be written";
+
 /// Its arguments.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(super) struct InitArgs {
     /// Write the plan to this file; an existing file is never overwritten.
     #[arg(short, long, value_name = "FILE", default_value = "plan.toml")]

@@ -117,6 +117,14 @@ fn exit_statuses(own: &str) -> Roff {
         }
         return section;
     }
+    for (code, words) in statuses_of(own) {
+        add(&code, words);
+    }
+    section
+}
+
+/// A command's own exit statuses, with their meanings.
+fn statuses_of(own: &str) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = Vec::new();
     for line in own.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
@@ -126,8 +134,29 @@ fn exit_statuses(own: &str) -> Roff {
             _ => rows.push((first.to_owned(), rest.trim().to_owned())),
         }
     }
-    for (code, words) in rows {
-        add(&code, words);
+    rows
+}
+
+/// Each command that has exit statuses of its own, with their meanings.
+#[cfg(test)]
+pub(crate) fn commands_with_statuses() -> Vec<(String, Vec<(String, String)>)> {
+    fn add(command: &Command, all: &mut Vec<(String, Vec<(String, String)>)>) {
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        if let Some((_, own)) = help.split_once(EXIT_STATUS) {
+            let name = command.get_bin_name().unwrap_or(command.get_name());
+            all.push((name.to_owned(), statuses_of(own)));
+        }
+        commands(command).for_each(|one| add(one, all));
     }
-    section
+    let mut root = Cli::command();
+    root.build();
+    let mut all = Vec::new();
+    add(&root, &mut all);
+    all
+}
+
+/// The exit statuses of a run, with their meanings.
+#[cfg(test)]
+pub(crate) fn statuses_of_runs() -> Vec<(u8, &'static str)> {
+    ExitStatus::ALL.iter().map(|status| (status.code(), status.doc())).collect()
 }

@@ -43,6 +43,8 @@ pub use exit::ExitStatus;
 #[cfg(any(test, fuzzing))]
 pub(crate) use import::{IMPORT_FORMATS, imported_plan};
 #[cfg(test)]
+pub(crate) use man::{commands_with_statuses, statuses_of_runs};
+#[cfg(test)]
 pub(crate) use schema::SchemaFormat;
 use std::ffi::OsString;
 use std::io::Write;
@@ -81,7 +83,8 @@ enum Command {
     /// Check that result folders say what their data say: recompute every figure, the verdict and
     /// every file, and compare checksums.
     Verify(verify::VerifyArgs),
-    /// Explain a word of reports: a metric, a validity rule, a failure, an exit status.
+    /// Explain a word of reports or of plans: a metric, a validity rule, a failure, an exit status,
+    /// a key.
     Explain(explain::ExplainArgs),
     /// Compare two sets of runs: regressed, not regressed or inconclusive.
     Compare(compare::CompareArgs),
@@ -110,7 +113,11 @@ enum Command {
 #[derive(Debug, Clone, Default, Args)]
 pub struct OverrideArgs {
     /// Override a key of the plan, by its dotted path; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(
+        long = "set",
+        value_name = "KEY=VALUE",
+        add = ArgValueCompleter::new(complete::settings)
+    )]
     pub set: Vec<String>,
     /// Scale every `users` and `rate` of the plan.
     #[arg(long, value_name = "PERCENT")]

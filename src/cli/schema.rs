@@ -7,8 +7,14 @@ use crate::report::schema::{self, TableFile};
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  the schema is printed
+  2  there is no such format";
+
 /// Its arguments.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(super) struct SchemaArgs {
     /// The format to describe.
     #[arg(value_enum, value_name = "FORMAT", default_value = "plan")]

@@ -7,7 +7,7 @@ use std::process::Command;
 
 const PLAN: &str = "name = \"p\"\n[targets.web]\nbuiltin = \"http\"\n[targets.lb]\n\
     builtin = \"tcp-hold\"\n[scenarios.browse]\nprotocol = \"http\"\ntarget = \"web\"\n\
-    requests = [{ path = \"/\" }]\nstages = [{ users = 1, hold = \"1s\" }]\n\
+    requests = [{ name = \"pay\", path = \"/\" }]\nstages = [{ users = 1, hold = \"1s\" }]\n\
     [scenarios.buy]\nprotocol = \"http\"\ntarget = \"web\"\nrequests = [{ path = \"/\" }]\n\
     stages = [{ users = 1, hold = \"1s\" }]\n[scenarios.hold]\nprotocol = \"tcp-hold\"\n\
     target = \"lb\"\nstages = [{ users = 1, hold = \"1s\" }]\n";
@@ -79,6 +79,19 @@ fn bash_completes_names_of_the_plan_words_of_reports_and_result_folders() {
         assert!(folders.iter().all(|one| one.starts_with(wanted)), "{command}: {folders:?}");
         assert!(!folders.is_empty(), "{command}");
     }
+    // Requests, values and metrics.
+    assert_eq!(bash(place, "planrun try p.toml --scenario b"), set(["browse", "buy"]));
+    assert_eq!(bash(place, "planrun try p.toml --request p"), set(["pay"]));
+    let stage = "scenarios.hold.stages.0";
+    let wanted = [format!("{stage}.hold="), format!("{stage}.users=")];
+    assert_eq!(bash(place, &format!("planrun p.toml --set {stage}")), wanted.into());
+    let metrics = bash(place, "planrun compare a b --metric service_time.p9");
+    assert!(
+        metrics.contains("service_time.p99") && metrics.contains("service_time.p95"),
+        "{metrics:?}"
+    );
+    assert_eq!(bash(place, "planrun import har"), set(["har"]));
+    assert!(bash(place, "planrun explain spawn").contains("spawn_rate"));
     // Without a plan there are no names, and no error either.
     assert_eq!(bash(place, "planrun none.toml --only "), set([""]));
 }

@@ -14,8 +14,14 @@ use clap::Args;
 use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  every plan is right
+  2  a plan is wrong; every error is printed";
+
 /// Its arguments.
 #[derive(Debug, Args)]
+#[command(after_help = EXIT_STATUS)]
 pub(super) struct CheckArgs {
     /// Plans to check.
     #[arg(value_name = "PLAN.toml", required = true, add = ArgValueCompleter::new(super::complete::plans))]

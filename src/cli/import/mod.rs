@@ -35,16 +35,26 @@ use variables::{Variable, Variables};
 /// Files larger than this are not read: bytes.
 const LARGEST: u64 = 256 << 20;
 
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  the plan is written
+  2  the file cannot be imported, or a file exists already
+  5  the plan could not be written";
+
 /// From which format.
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
     /// Turn curl commands, as browsers copy them, into requests or steps.
+    #[command(after_help = EXIT_STATUS)]
     Curl(ImportSource),
     /// Turn a recording of a browser (HAR 1.2) into the steps of a user.
+    #[command(after_help = EXIT_STATUS)]
     Har(HarArgs),
     /// Turn an OpenAPI 3 document, JSON or YAML, into one request for each operation.
+    #[command(after_help = EXIT_STATUS)]
     Openapi(ImportSource),
     /// Turn a list of URLs, one a line, into requests, or rows if there are more than 20.
+    #[command(after_help = EXIT_STATUS)]
     Urls(ImportSource),
 }
 

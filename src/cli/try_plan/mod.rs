@@ -9,12 +9,13 @@ mod held;
 mod transcript;
 
 use super::plan_file::{PlanFile, folder};
-use super::{ExitStatus, OverrideArgs, ci, diagnostic, print_result, screen};
+use super::{ExitStatus, OverrideArgs, ci, complete, diagnostic, print_result, screen};
 use crate::engine::{Manifest, Resolved, Targets, TrialOptions, Tried, trial_plan, try_scenario};
 use crate::machine::{MachineLimits, connections_per_target};
 use crate::plan::{Scenario, Secrets};
 use crate::units::{Time, figure, visible};
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 use transcript::Transcript;
 
@@ -30,22 +31,26 @@ Exit status:
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct TryArgs {
     /// Plan to try.
-    #[arg(value_name = "PLAN.toml")]
+    #[arg(value_name = "PLAN.toml", add = ArgValueCompleter::new(complete::plans))]
     plan: PathBuf,
     /// Try only this scenario; may be given several times.
-    #[arg(long, value_name = "SCENARIO")]
+    #[arg(long, value_name = "SCENARIO", add = ArgValueCompleter::new(complete::scenarios))]
     scenario: Vec<String>,
     /// Send only this request; of `steps` also those before it, which may extract what it needs.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = ArgValueCompleter::new(complete::requests))]
     request: Option<String>,
     /// Take this row of the data, from 1. Default: the row that the first pass of a run takes.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     row: Option<u64>,
     /// Override a key of the plan, by its dotted path; may be given several times.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
+    #[arg(long = "set", value_name = "KEY=VALUE", add = ArgValueCompleter::new(complete::settings))]
     set: Vec<String>,
     /// Use another address for a target of the plan; may be given several times.
-    #[arg(long = "target", value_name = "NAME=ADDRESS")]
+    #[arg(
+        long = "target",
+        value_name = "NAME=ADDRESS",
+        add = ArgValueCompleter::new(complete::targets)
+    )]
     target: Vec<String>,
     /// tcp-hold, ws-hold: listen for this long to a connection that is open.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = time)]

@@ -1,10 +1,13 @@
-//! `docs/metrics.md`, `docs/rules.md`, `docs/plan-keys.md` and `docs/schemas` are generated from
-//! the catalogue, the table of rules, the schema of plans and the types of files.
+//! `docs/metrics.md`, `docs/rules.md`, `docs/plan-keys.md`, `docs/outputs.md`,
+//! `docs/exit-statuses.md` and `docs/schemas` are generated from the catalogue, the table of rules,
+//! the schema of plans, the types of files and the command line.
 //! `UPDATE=1 cargo test --lib tests::docs` writes them again: read the difference.
 
 mod document;
+mod outputs;
 mod plan_keys;
 mod schemas;
+mod statuses;
 
 use crate::catalogue::{
     COSTS, FigureRow, Metric, MetricRow, Need, PLANNED, ProtocolKind, ReportPlace, Stat,
