@@ -1,6 +1,7 @@
 //! README and the pages of `docs/`: every plan in them can be read, every command is one, every
 //! link leads somewhere.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -86,26 +87,103 @@ fn every_plan_can_be_read() {
     assert!(seen >= 15, "{seen} plans");
 }
 
-/// Commands of a page: lines of `sh` blocks, and what stands between backticks.
+/// Commands of a page: lines of `sh` blocks, what is typed in `console` blocks, and what stands
+/// between backticks.
 fn commands(page: &str) -> Vec<String> {
     let prose: String = page.split("\n```").step_by(2).collect();
     let spans = prose.split('`').skip(1).step_by(2).map(str::to_owned);
-    let lines = blocks(page, "sh").join("\n");
-    let lines = lines.lines().map(|line| line.split(" #").next().unwrap().trim().to_owned());
+    let lines = blocks(page, "sh").join("\n").replace("\\\n", " ");
+    let typed = blocks(page, "console").join("\n");
+    let typed = typed.lines().filter_map(|line| line.strip_prefix("$ "));
+    let lines = lines.lines().chain(typed);
+    let lines = lines.map(|line| line.split(" #").next().unwrap().trim().to_owned());
     spans.chain(lines).collect()
 }
 
-/// The words of a command line, as a shell takes them: single quotes keep spaces.
-fn words(line: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    for (part, text) in line.split('\'').enumerate() {
-        let (last, quoted) = (words.len() - 1, part % 2 == 1);
-        let mut pieces = text.split(' ').filter(|_| !quoted);
-        words[last] += if quoted { text } else { pieces.next().unwrap_or_default() };
-        words.extend(pieces.map(str::to_owned));
+/// The same command without load: a run of a plan that is there becomes a check of it, with the
+/// same overrides. `None` where it needs what only its reader has.
+fn without_load(words: &[String]) -> Option<Vec<String>> {
+    let given = |word: &String| match word.as_str() {
+        "PLAN.toml" | "PLAN" => "plans/quickstart.toml".to_owned(),
+        "WORD" => "dropped".to_owned(),
+        "FORMAT" => "report".to_owned(),
+        "COMMAND" => "compare".to_owned(),
+        _ => word.clone(),
+    };
+    let words: Vec<String> = words.iter().map(given).collect();
+    let is_plan = |word: &&String| word.starts_with("plans/") && root().join(word).is_file();
+    match words.first()?.as_str() {
+        "explain" | "schema" | "man" | "completions" => return Some(words),
+        "check" | "try" | "doctor" | "run" => {}
+        first if first.starts_with("plans/") => {}
+        _ => return None,
     }
-    words.retain(|word| !word.is_empty());
-    words
+    let plan = words.iter().find(is_plan)?.clone();
+    let mut check = vec!["check".to_owned(), plan];
+    for pair in words.windows(2) {
+        if ["--set", "--target", "--scale", "--only"].contains(&pair[0].as_str()) {
+            check.extend_from_slice(pair);
+        }
+    }
+    Some(check)
+}
+
+#[test]
+fn every_command_that_needs_no_target_runs() {
+    let mut run = BTreeSet::new();
+    for (path, page) in pages() {
+        for command in commands(&page) {
+            let command = command.replace("cargo run --release -- ", "planrun ");
+            let Some(arguments) = command.strip_prefix("planrun ") else { continue };
+            let arguments = arguments.split(['|', '>', '&']).next().unwrap();
+            let Some(words) = without_load(&words(arguments)) else { continue };
+            if run.insert(words.clone()) {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let (passed, said) = planrun(&words, root());
+                assert!(passed, "{}: {command}: {words:?}: {said}", path.display());
+            }
+        }
+    }
+    assert!(run.len() >= 15, "{run:?}");
+}
+
+#[test]
+fn every_script_can_be_read_by_its_reader() {
+    let mut seen = 0;
+    for (path, page) in pages() {
+        for script in blocks(&page, "sh") {
+            seen += 1;
+            let mut bash = Command::new("bash");
+            let read = bash.args(["-n", "-c", &script]).output().unwrap();
+            assert!(read.status.success(), "{}: {script}\n{read:?}", path.display());
+        }
+        for text in blocks(&page, "yaml") {
+            seen += 1;
+            let read = serde_yaml_ng::from_str::<serde_json::Value>(&text);
+            assert!(read.is_ok(), "{}: {text}\n{read:?}", path.display());
+        }
+    }
+    assert!(seen >= 15, "{seen}");
+    for file in ["action.yml", ".github/workflows/ci.yml", ".github/workflows/release.yml"] {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let read = serde_yaml_ng::from_str::<serde_json::Value>(&text);
+        assert!(read.is_ok(), "{file}: {read:?}");
+    }
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let summary = std::fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();
+    for (path, _) in pages() {
+        let name = path.file_name().unwrap().to_string_lossy();
+        let is_page = path.parent().unwrap().ends_with("docs") && name != "SUMMARY.md";
+        assert!(!is_page || summary.contains(&format!("]({name})")), "{name}");
+    }
+}
+
+/// The words of a command line, as a shell takes them.
+fn words(line: &str) -> Vec<String> {
+    shlex::split(line).unwrap_or_else(|| panic!("not a command line: {line}"))
 }
 
 #[test]
@@ -138,7 +216,7 @@ fn every_command_is_one() {
 
 #[test]
 fn every_flag_is_one() {
-    let forms: [&[&str]; 10] = [
+    let forms: [&[&str]; 11] = [
         &["x.toml"],
         &["try", "x.toml"],
         &["agent", "--nats", "nats://127.0.0.1"],
@@ -147,6 +225,7 @@ fn every_flag_is_one() {
         &["compare", "x"],
         &["replay", "x"],
         &["index", "x"],
+        &["import", "har", "x"],
         &["serve", "http"],
         &["serve", "tcp-hold"],
     ];
