@@ -7,7 +7,7 @@
 
 use super::signals::Signals;
 use super::{ExitStatus, diagnostic, hosts};
-use crate::engine::{AgentError, AgentSpec, attend};
+use crate::engine::{AgentError, AgentSpec, AllowedTarget, attend};
 use crate::units::Time;
 use clap::Args;
 use std::io::Write;
@@ -26,6 +26,14 @@ pub(super) struct AgentArgs {
     /// Take this slot, from 0; alone, any that is free.
     #[arg(long, value_name = "N")]
     slot: Option<u16>,
+    /// Take the slot that this variable of the environment says: `SLURM_PROCID`,
+    /// `JOB_COMPLETION_INDEX`.
+    #[arg(long, value_name = "NAME", conflicts_with = "slot")]
+    slot_env: Option<String>,
+    /// Send load to no targets but these: a network, an address, or a name that this host resolves.
+    /// May be given several times. Default: to any.
+    #[arg(long, value_name = "CIDR|HOST")]
+    allow_target: Vec<AllowedTarget>,
     /// Call this host so. Default: its host name.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
@@ -41,10 +49,11 @@ pub(super) struct AgentArgs {
 }
 
 pub(super) fn agent(args: &AgentArgs) -> ExitStatus {
-    let checked =
-        hosts::check_name(&args.run_id).and_then(|()| hosts::broker_of(args.nats.as_deref()));
-    let broker = match checked {
-        Ok(broker) => broker,
+    let checked = hosts::check_name(&args.run_id)
+        .and_then(|()| slot(args))
+        .and_then(|slot| Ok((slot, hosts::broker_of(args.nats.as_deref())?)));
+    let (slot, broker) = match checked {
+        Ok(checked) => checked,
         Err((message, help)) => {
             diagnostic::print_error(&message, Some(&help));
             return ExitStatus::WrongPlan;
@@ -61,7 +70,8 @@ pub(super) fn agent(args: &AgentArgs) -> ExitStatus {
         exe,
         broker,
         run: args.run_id.clone(),
-        slot: args.slot,
+        slot,
+        allowed: args.allow_target.clone(),
         name: args.name.clone().unwrap_or_else(host_name),
         wait: args.wait.map_or(Duration::from_mins(1), |time| time.0),
         plan_sha256: args.plan_sha256.clone(),
@@ -79,6 +89,17 @@ pub(super) fn agent(args: &AgentArgs) -> ExitStatus {
             }
         }
     }
+}
+
+/// The slot that it is to take.
+fn slot(args: &AgentArgs) -> Result<Option<u16>, (String, String)> {
+    let Some(name) = &args.slot_env else { return Ok(args.slot) };
+    let text = std::env::var(name).unwrap_or_default();
+    let slot = text.parse().map(Some);
+    slot.map_err(|_| {
+        let message = format!("expected a slot in the environment's `{name}`, found `{text}`");
+        (message, "give `--slot N`, or leave it out to take any that is free".to_owned())
+    })
 }
 
 fn host_name() -> String {

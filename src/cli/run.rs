@@ -256,7 +256,7 @@ fn find_targets(args: &RunArgs, file: &PlanFile, exe: &Path) -> Result<Targets, 
     let connections = connections_per_target(&file.plan);
     let files = (folder(&file.source), &file.pem);
     // Hosts that make the load try the targets themselves.
-    let force = args.force || args.hosts.hosts.is_some();
+    let force = args.force || args.hosts.count(&file.plan).is_some();
     Targets::prepare(&file.plan, files, exe, &connections, force).map_err(|error| {
         diagnostic::print_error(&error.to_string(), Some(&error.help()));
         ExitStatus::NotFit

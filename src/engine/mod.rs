@@ -29,7 +29,7 @@ mod trial;
 mod worker;
 mod worker_process;
 
-pub use agent::{AgentError, AgentSpec, attend};
+pub use agent::{AgentError, AgentSpec, AllowedTarget, attend};
 pub use channel::host_wire::HostManifest;
 pub use channel::{BrokerError, Link, wire};
 pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};

@@ -6,10 +6,12 @@
 
 #![expect(clippy::disallowed_methods, reason = "a coordinator that is silent is given up")]
 
+mod allowed;
 mod claim;
 mod preparation;
 mod relay;
 
+pub use allowed::AllowedTarget;
 pub use claim::AgentError;
 
 use super::channel::broker::{Broker, LogReader, LogWriter, MessageStream, Room};
@@ -49,6 +51,8 @@ pub struct AgentSpec {
     pub wait: Duration,
     /// SHA-256 of the only plan that it takes part in, in hexadecimal; `None`: any.
     pub plan_sha256: Option<String>,
+    /// Where it may send load; empty: anywhere.
+    pub allowed: Vec<AllowedTarget>,
     /// Values of the environment, for the plan.
     pub environment: fn(&str) -> Option<String>,
     /// Tells whoever watches how far it is.

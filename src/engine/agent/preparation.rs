@@ -1,7 +1,7 @@
 //! Turns what all hosts get into what the workers of this host get, once this host has been found
 //! fit for its part.
 
-use super::{AgentError, AgentSpec};
+use super::{AgentError, AgentSpec, allowed};
 use crate::engine::channel::host_wire::HostManifest;
 use crate::engine::file_memory;
 use crate::engine::lookup::try_addresses;
@@ -33,6 +33,9 @@ pub(super) async fn prepare(
         let words: Vec<String> = errors.iter().map(|one| one.message.clone()).collect();
         unfit(format!("its plan is wrong: {}", words.join("; ")))
     })?;
+    // Workers take addresses from `scenarios`, probes from `addresses`.
+    let through = scenarios.iter().flat_map(|inputs| &inputs.addresses);
+    allowed::check(&spec.allowed, addresses.iter().flatten().chain(through)).map_err(unfit)?;
     let limits = MachineLimits::read();
     let part = part_of_plan(&plan, share);
     let probes = Probes::take(&part, &limits).with_files(&part, file_memory(&part, &files));

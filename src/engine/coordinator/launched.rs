@@ -63,6 +63,12 @@ impl Launched {
         }
     }
 
+    /// What may explain that nobody came: the command has ended, in words.
+    pub(super) fn has_ended(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten()?;
+        Some(format!("`{}` was to start agents, and ended with {status}", self.shown))
+    }
+
     /// Waits for it to end, and ends it after `within`.
     pub(super) async fn join(&mut self, within: Duration) {
         if tokio::time::timeout(within, self.child.wait()).await.is_err() {

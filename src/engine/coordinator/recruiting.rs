@@ -89,8 +89,12 @@ async fn claims(
             let missing = claims.iter().enumerate().filter(|(_, one)| one.is_none());
             let missing: Vec<String> = missing.map(|(slot, _)| slot.to_string()).collect();
             let missing = missing.join(", ");
-            let why =
-                format!("{slots} hosts were to come within {wait} s; nobody claimed {missing}");
+            let ended: Vec<String> = launched.iter_mut().filter_map(Launched::has_ended).collect();
+            let ended =
+                if ended.is_empty() { String::new() } else { format!(": {}", ended.join("; ")) };
+            let why = format!(
+                "{slots} hosts were to come within {wait} s; nobody claimed slot {missing}{ended}"
+            );
             return Err(EngineError::Host { why });
         }
         sleep(LOOK_EVERY).await;

@@ -1,5 +1,6 @@
 //! How this machine makes the load, and the limits that it is held to.
 
+use super::host_parts::{hosts, weights};
 use super::validity_limits::{RawLimits, ValidityLimits};
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, Field, OneOrMany, Read, leaf_schema, table, words};
@@ -21,6 +22,11 @@ pub struct Generator {
     pub source_use: SourceUse,
     /// First and last source port; `None` keeps the system's range.
     pub port_range: Option<(u16, u16)>,
+    /// Hosts that make the load; `None`: the machine that it is started on, or as many as the
+    /// command line says.
+    pub hosts: Option<u16>,
+    /// The part of each host over the sum of all; empty: equal parts.
+    pub weights: Vec<u32>,
     /// How the run reacts to a lost worker; the verdict is INVALID either way.
     pub on_worker_loss: OnWorkerLoss,
     /// How a run on several hosts that loses one continues; it is INVALID in any case.
@@ -164,6 +170,11 @@ table! {
         source_use: SourceUseWord,
         /// First and last source port: `1024-65535`.
         port_range: Text,
+        /// Make the load on this many hosts, on each of which `planrun agent` runs. Default: on the
+        /// machine that planrun is started on.
+        hosts: Count,
+        /// The part of the load that each host gets, over the sum of all. Default: equal parts.
+        weights: OneOrMany<Count>,
         /// How the run reacts to a lost worker; it is INVALID either way. Default: `continue`.
         on_worker_loss: LossWord,
         /// What a lost host does to a run on several hosts, which is INVALID either way. Default:
@@ -181,7 +192,10 @@ const MOST_WORKERS: u64 = 1_024;
 
 pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Generator {
     let Some(raw) = field.value() else { return Generator::default() };
+    let hosts = hosts(raw, errors);
     Generator {
+        weights: weights(raw, hosts, errors),
+        hosts,
         workers: workers(&raw.workers, errors),
         source_addresses: source_addresses(&raw.source_addresses, errors),
         source_use: source_use(raw, errors),

@@ -6,6 +6,7 @@ pub(in crate::plan) mod compare;
 pub(in crate::plan) mod extent;
 pub(in crate::plan) mod generator;
 pub(in crate::plan) mod hold;
+mod host_parts;
 pub(in crate::plan) mod http;
 pub(in crate::plan) mod monitor;
 pub(in crate::plan) mod null_target;

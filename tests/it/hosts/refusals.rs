@@ -35,7 +35,7 @@ fn hosts_that_do_not_fit_are_named_before_any_load() {
     let slot = ["--slot", "0", "--wait", "8s"];
     // Nobody comes to one of two slots.
     let outcome = with_agents(&lab, &[(1, &slot)], &[]);
-    assert_refused(&outcome, "2 hosts were to come within 5 s; nobody claimed 1");
+    assert_refused(&outcome, "2 hosts were to come within 5 s; nobody claimed slot 1");
     // Two take the same.
     let outcome = with_agents(&lab, &[(1, &slot), (2, &slot)], &[]);
     assert_refused(&outcome, "cannot join: slot 0 is taken by client");
@@ -50,6 +50,20 @@ fn hosts_that_do_not_fit_are_named_before_any_load() {
     // What is to start agents fails.
     let outcome = with_agents(&lab, &[], &["--launch", "exec:exit 7"]);
     assert_refused(&outcome, "was to start agents, but ended with exit status: 7");
+    // Its program is not there.
+    let outcome = with_agents(&lab, &[], &["--launch", "slurm:-N 2"]);
+    assert_refused(&outcome, "cannot start agents by `srun ");
+    // It starts nobody.
+    let outcome = with_agents(&lab, &[], &["--launch", "exec:true"]);
+    assert_refused(
+        &outcome,
+        "nobody claimed slot 0, 1: `sh -c true` was to start agents, and ended",
+    );
+    // One may send load elsewhere only.
+    let elsewhere =
+        ["--wait", "8s", "--allow-target", "10.78.0.0/16", "--allow-target", "localhost"];
+    let outcome = with_agents(&lab, &[(1, &own), (2, &elsewhere)], &["--no-probe"]);
+    assert_refused(&outcome, "host client2: target 10.77.0.1:7000 is not among those");
     // A broker that asks nobody who they are.
     lab.restart_broker(&[]);
     let outcome = with_agents(&lab, &[], &[]);

@@ -2,49 +2,50 @@
 
 #![expect(clippy::disallowed_methods, reason = "the broker may stand in the environment")]
 
+mod launch;
+mod own_broker;
+
 use super::{ExitStatus, diagnostic};
 use crate::engine::{HostManifest, HostsSpec, Launch, Manifest, ScenarioInputs};
 use crate::machine::Sources;
 use crate::plan::{Overrides, Plan, Source};
 use crate::units::Time;
 use clap::Args;
+use launch::{Agents, launches};
+use own_broker::OwnBroker;
 use std::io::Write;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
 /// Where the broker stands that no argument names.
 const VARIABLE: &str = "PLANRUN_NATS";
 
-/// How long a broker of one's own may take to begin.
-const BROKER_WITHIN: Duration = Duration::from_secs(5);
-
 /// Which hosts make the load.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct HostArgs {
-    /// Make the load on this many hosts, on each of which `planrun agent` runs.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
-    pub(super) hosts: Option<u16>,
+    /// Make the load on this many hosts, on each of which `planrun agent` runs; 0: on this machine
+    /// alone, whatever the plan says.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(0..=1000))]
+    hosts: Option<u16>,
     /// Reach the hosts by this NATS server (`nats-server -js`); `auto` starts one on loopback for
     /// this run. Default: the environment's `PLANRUN_NATS`.
-    #[arg(long, value_name = "URL", requires = "hosts")]
+    #[arg(long, value_name = "URL")]
     nats: Option<String>,
     /// Name the run, for its agents. Default: a name of its own.
-    #[arg(long = "run", value_name = "ID", requires = "hosts")]
+    #[arg(long = "run", value_name = "ID")]
     run_id: Option<String>,
     /// Wait this long for the hosts. Default: 60s.
-    #[arg(long, value_name = "TIME", requires = "hosts")]
+    #[arg(long, value_name = "TIME")]
     wait: Option<Time>,
     /// End agents that have not heard of this process for so long. Default: 30s.
-    #[arg(long, value_name = "TIME", requires = "hosts")]
+    #[arg(long, value_name = "TIME")]
     grace: Option<Time>,
     /// Give hosts parts of the load by these weights, by slot: `3:1:2`. Default: equal parts.
-    #[arg(long, value_name = "W:W:…", requires = "hosts")]
+    #[arg(long, value_name = "W:W:…")]
     weights: Option<String>,
-    /// Start the agents: `ssh:HOST,HOST`, `pdsh:HOSTS`, or `exec:COMMAND` with `{agent}` for the
-    /// agent's command line and `{slot}` for its slot.
-    #[arg(long, value_name = "HOW", requires = "hosts")]
+    /// Start the agents: `ssh:HOST,HOST`, `pdsh:HOSTS`, `slurm:OPTIONS`, or `exec:COMMAND` with
+    /// `{agent}` for the agent's command line and `{slot}` for its slot.
+    #[arg(long, value_name = "HOW")]
     launch: Option<String>,
 }
 
@@ -70,7 +71,6 @@ impl HostArgs {
         exe: &Path,
         plan: &Plan,
     ) -> Result<Option<PreparedHosts>, ExitStatus> {
-        let Some(hosts) = self.hosts else { return Ok(None) };
         let refuse = |status: ExitStatus| {
             move |(message, help): Wrong| {
                 diagnostic::print_error(&message, Some(&help));
@@ -78,7 +78,11 @@ impl HostArgs {
             }
         };
         let wrong = refuse(ExitStatus::WrongPlan);
-        let weights = self.weights(hosts).map_err(&wrong)?;
+        let Some(hosts) = self.count(plan) else {
+            self.without_hosts().map_err(&wrong)?;
+            return Ok(None);
+        };
+        let weights = self.weights(hosts, plan).map_err(&wrong)?;
         if plan.generator.port_range.is_some() {
             let message = "`port_range` cannot be used with several hosts".to_owned();
             let help = "remove it from `[generator]`, and widen `net.ipv4.ip_local_port_range` on the hosts".to_owned();
@@ -111,8 +115,36 @@ impl HostArgs {
         Ok(Some(PreparedHosts { args: self.clone(), broker, run, weights, launches, _own: own }))
     }
 
-    fn weights(&self, hosts: u16) -> Result<Vec<u32>, Wrong> {
-        let Some(text) = &self.weights else { return Ok(vec![1; usize::from(hosts)]) };
+    /// How many hosts make the load; `None`: this machine does.
+    pub(super) fn count(&self, plan: &Plan) -> Option<u16> {
+        self.hosts.or(plan.generator.hosts).filter(|hosts| *hosts > 0)
+    }
+
+    /// Refuses what means nothing where this machine makes the load.
+    fn without_hosts(&self) -> Result<(), Wrong> {
+        let given = [
+            ("--nats", self.nats.is_some()),
+            ("--run", self.run_id.is_some()),
+            ("--wait", self.wait.is_some()),
+            ("--grace", self.grace.is_some()),
+            ("--weights", self.weights.is_some()),
+            ("--launch", self.launch.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given).filter(|_| self.hosts.is_none()) {
+            None => Ok(()),
+            Some((flag, _)) => Err((
+                format!("`{flag}` needs `--hosts`"),
+                "give `--hosts N`, or write `hosts = N` below `[generator]`".to_owned(),
+            )),
+        }
+    }
+
+    fn weights(&self, hosts: u16, plan: &Plan) -> Result<Vec<u32>, Wrong> {
+        let Some(text) = &self.weights else {
+            let of_plan = &plan.generator.weights;
+            let fits = of_plan.len() == usize::from(hosts);
+            return Ok(if fits { of_plan.clone() } else { vec![1; usize::from(hosts)] });
+        };
         let help = || format!("give a weight from 1 to 1000 for each of {hosts} hosts: `3:1:2`");
         let weights: Option<Vec<u32>> = text
             .split(':')
@@ -205,130 +237,5 @@ impl PreparedHosts {
             launches: self.launches.clone(),
             say,
         }
-    }
-}
-
-/// The values that agents are started with.
-struct Agents<'a> {
-    exe: &'a Path,
-    broker: &'a str,
-    run: &'a str,
-}
-
-impl Agents<'_> {
-    /// The words that start an agent; `program`: as it is called there.
-    fn words(&self, program: &str, broker: Option<&str>, slot: Option<u16>) -> Vec<String> {
-        let mut words = vec![program.to_owned(), "agent".to_owned(), "--quiet".to_owned()];
-        words.extend(["--run".to_owned(), self.run.to_owned()]);
-        words.extend(broker.map(|broker| format!("--nats={broker}")));
-        words.extend(slot.map(|slot| format!("--slot={slot}")));
-        words
-    }
-
-    fn has_password(&self) -> bool {
-        url::Url::parse(self.broker).is_ok_and(|url| url.password().is_some())
-    }
-}
-
-/// The commands that start agents on `hosts` hosts.
-fn launches(how: &str, hosts: u16, agents: &Agents<'_>) -> Result<Vec<Launch>, Wrong> {
-    let help = || {
-        "give `--launch ssh:HOST,HOST`, `--launch pdsh:client[01-21]`, or `--launch 'exec:COMMAND {agent}'`".to_owned()
-    };
-    let variables = vec![(VARIABLE.to_owned(), agents.broker.to_owned())];
-    match how.split_once(':') {
-        Some(("ssh", names)) => {
-            let names: Vec<&str> = names.split(',').filter(|name| !name.is_empty()).collect();
-            if names.len() != usize::from(hosts) {
-                return Err((format!("expected {hosts} hosts, found {}", names.len()), help()));
-            }
-            let command = |(slot, name): (u16, &str)| {
-                let mut command =
-                    ["ssh", "-o", "BatchMode=yes", name, "--"].map(str::to_owned).to_vec();
-                command.extend(agents.words("planrun", Some("-"), Some(slot)));
-                Launch {
-                    command,
-                    input: Some(format!("{}\n", agents.broker)),
-                    variables: Vec::new(),
-                }
-            };
-            Ok((0..).zip(names).map(command).collect())
-        }
-        Some(("pdsh", _)) if agents.has_password() => Err((
-            "pdsh would show the broker's password in the list of processes of every host"
-                .to_owned(),
-            format!(
-                "set {VARIABLE} on the hosts, and start the agents there: `pdsh -w HOSTS planrun agent --run {}`",
-                agents.run
-            ),
-        )),
-        Some(("pdsh", names)) if !names.is_empty() => {
-            let mut command = ["pdsh", "-S", "-w", names].map(str::to_owned).to_vec();
-            command.push(agents.words("planrun", Some(agents.broker), None).join(" "));
-            Ok(vec![Launch { command, input: None, variables }])
-        }
-        Some(("exec", command)) if !command.is_empty() => {
-            let program = agents.exe.display().to_string();
-            let each = command.contains("{slot}");
-            let slots = if each { (0..hosts).map(Some).collect() } else { vec![None] };
-            let command = |slot: Option<u16>| {
-                let agent = agents.words(&program, None, slot).join(" ");
-                let slot = slot.map_or_else(String::new, |slot| slot.to_string());
-                let line = command.replace("{agent}", &agent).replace("{slot}", &slot);
-                let command = ["sh", "-c", &line].map(str::to_owned).to_vec();
-                Launch { command, input: None, variables: variables.clone() }
-            };
-            Ok(slots.into_iter().map(command).collect())
-        }
-        _ => Err((format!("`{how}` starts no agents"), help())),
-    }
-}
-
-/// A `nats-server` on loopback, for one run: ended and forgotten with this.
-struct OwnBroker {
-    child: Child,
-    folder: PathBuf,
-    url: String,
-}
-
-impl OwnBroker {
-    fn start() -> Result<Self, Wrong> {
-        let failed = |error: std::io::Error| {
-            let help = "install it (`apt-get install nats-server`), or give the URL of one that runs: `--nats nats://HOST:4222`".to_owned();
-            (format!("cannot start `nats-server`: {error}"), help)
-        };
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|one| one.local_addr());
-        let port = port.map_err(failed)?.port();
-        let folder = std::env::temp_dir().join(format!("planrun-nats-{:016x}", fastrand::u64(..)));
-        let child = Command::new("nats-server")
-            .args(["-js", "-a", "127.0.0.1", "-p", &port.to_string(), "-sd"])
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(failed)?;
-        let mut own = Self { child, folder, url: format!("nats://127.0.0.1:{port}") };
-        let tries = BROKER_WITHIN.as_millis() / 50;
-        for _ in 0..tries {
-            if TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Ok(own);
-            }
-            if let Ok(Some(status)) = own.child.try_wait() {
-                return Err(failed(std::io::Error::other(format!("it ended with {status}"))));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        let within = BROKER_WITHIN.as_secs();
-        Err(failed(std::io::Error::other(format!("it did not listen within {within} s"))))
-    }
-}
-
-impl Drop for OwnBroker {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
