@@ -117,7 +117,7 @@ impl<'a> Agent<'a> {
             spec,
             slot,
             orders: LogReader::new(&room, &format!("to.{slot}"), 0).await?,
-            log: LogWriter::new(&room, &format!("from.{slot}"), incarnation),
+            log: LogWriter::new(&room, &format!("from.{slot}"), incarnation).await?,
             beat: broker.hear("beat").await?,
             relay: Relay::new(),
             grace: FIRST_GRACE,

@@ -156,6 +156,9 @@ pub enum WireError {
     /// The length is out of bounds.
     #[error("a frame of {0} bytes is longer than {FRAME_MAX}")]
     Length(usize),
+    /// Nobody takes what is sent.
+    #[error("{0} bytes wait for a reader that does not come")]
+    Waiting(usize),
     /// The content is not a message of this version.
     #[error("a frame does not hold a message of version {VERSION}: {0}")]
     Content(#[from] postcard::Error),

@@ -9,7 +9,7 @@ use super::super::clock::monotonic_ns;
 use super::fleet::Fleet;
 use super::recruiting::HostsSpec;
 use super::workers::{WorkerPlace, WorkerState};
-use super::{EngineError, Run, RunSpec, Team};
+use super::{EngineError, Run, RunSpec, TICK, Team};
 use crate::engine::channel::host_wire::{HostSecond, ToHost};
 use crate::machine::RunHost;
 use crate::plan::OnHostLoss;
@@ -18,6 +18,7 @@ use crate::schedule::{Partition, Schedule};
 use crate::units::narrow;
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long hosts may take to say what they counted, once their workers have ended.
 const TOTALS_WITHIN: Duration = Duration::from_secs(10);
@@ -160,6 +161,27 @@ impl Run<'_, '_> {
         }
     }
 
+    /// Hosts are not silent while the broker is not there: the load goes on, and what they say comes
+    /// later. It may be gone for as long as agents wait for their coordinator.
+    pub(super) fn look_at_broker(&mut self, now_ns: u64) {
+        let Some(far) = &self.far else { return };
+        if far.fleet.is_connected() {
+            self.connected_ns = now_ns;
+            return;
+        }
+        let grace = self.spec.hosts.as_ref().map_or(Duration::ZERO, |hosts| hosts.grace);
+        if Duration::from_nanos(now_ns.saturating_sub(self.connected_ns)) <= grace {
+            self.workers.handles.iter_mut().for_each(|handle| handle.heard_ns = now_ns);
+            return;
+        }
+        let why = format!("the broker was gone for {} s", grace.as_secs());
+        for slot in 0..far.hosts.len() {
+            if self.far.as_ref().is_some_and(|far| !far.lost.contains(&slot)) {
+                self.lose_host(slot, &why);
+            }
+        }
+    }
+
     /// Accounts for a host that died, fell silent or gave up.
     pub(super) fn lose_host(&mut self, slot: usize, why: &str) {
         let Some(far) = &mut self.far else { return };
@@ -179,14 +201,20 @@ impl Run<'_, '_> {
 
     /// Waits for what hosts counted, and compares it with what came of them; then they may end.
     pub(super) async fn release_hosts(&mut self) {
-        let deadline = tokio::time::Instant::now() + TOTALS_WITHIN;
+        let waited = Instant::now();
+        let mut deadline = waited + TOTALS_WITHIN;
+        let grace = self.spec.hosts.as_ref().map_or(TOTALS_WITHIN, |hosts| hosts.grace);
         while let Some(far) = &self.far
             && far.totals.len() + far.lost.len() < far.hosts.len()
         {
-            match tokio::time::timeout_at(deadline, self.workers.next_event()).await {
+            match tokio::time::timeout(TICK, self.workers.next_event()).await {
                 Ok((worker, WorkerEvent::Host(event))) => self.handle_host(worker, event),
-                Ok(_) => {}
-                Err(_) => break,
+                // While the broker is not there, nothing can come.
+                Err(_) if !far.fleet.is_connected() && waited.elapsed() < grace => {
+                    deadline = Instant::now() + TOTALS_WITHIN;
+                }
+                Err(_) if Instant::now() >= deadline => break,
+                _ => {}
             }
         }
         let Some(far) = self.far.take() else { return };

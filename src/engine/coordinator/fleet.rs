@@ -21,10 +21,14 @@ use crate::schedule::{HostShare, Partition};
 use crate::units::{narrow, sha256};
 use bytes::Bytes;
 use std::time::Duration;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
 /// How often agents hear that the coordinator lives.
 const BEAT_EVERY: Duration = Duration::from_secs(1);
+
+/// How often to look whether the broker still has the logs.
+const RESTORE_EVERY: Duration = Duration::from_secs(2);
 
 /// How long hosts may take to check themselves and to start their workers.
 const PREPARED_WITHIN: Duration = Duration::from_mins(1);
@@ -61,6 +65,8 @@ pub(super) struct Fleet {
     weights: Vec<u32>,
     /// The launchers, which end with this.
     launched: Vec<Launched>,
+    /// What the broker is told and asked meanwhile.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl Fleet {
@@ -88,19 +94,16 @@ impl Fleet {
         room.put_manifest(&spec.manifest).await?;
         let mut hosts = Vec::new();
         for (slot, claim) in claims.into_iter().enumerate() {
-            let log = LogWriter::new(&room, &format!("to.{slot}"), 0);
+            let log = LogWriter::new(&room, &format!("to.{slot}"), 0).await?;
             let link = HostLink { log, offset: ClockOffset::SAME_MACHINE };
             let (scenarios, first) = (Vec::new(), 0);
             hosts.push(FarHost { claim, link, scenarios, first, error_ns: 0, rtt_ns: 0 });
         }
-        let beating = room.broker().clone();
-        tokio::spawn(async move {
-            loop {
-                beating.tell("beat", Bytes::new()).await;
-                sleep(BEAT_EVERY).await;
-            }
-        });
-        Ok(Self { room, hosts, weights: spec.weights.clone(), launched })
+        let tasks = vec![
+            tokio::spawn(beat(room.broker().clone())),
+            tokio::spawn(restore(room.broker().clone())),
+        ];
+        Ok(Self { room, hosts, weights: spec.weights.clone(), launched, tasks })
     }
 
     /// Workers of each scenario on each host.
@@ -318,7 +321,29 @@ impl Fleet {
             let left = deadline.saturating_duration_since(Instant::now());
             one.join(left).await;
         }
+        self.tasks.iter().for_each(JoinHandle::abort);
         self.room.close().await;
+    }
+
+    /// Whether there is a connection to the broker.
+    pub(super) fn is_connected(&self) -> bool {
+        self.room.broker().is_connected()
+    }
+}
+
+/// Tells agents that the coordinator lives.
+async fn beat(broker: Broker) {
+    loop {
+        broker.tell("beat", Bytes::new()).await;
+        sleep(BEAT_EVERY).await;
+    }
+}
+
+/// Makes the logs anew at a broker that has lost them.
+async fn restore(broker: Broker) {
+    loop {
+        sleep(RESTORE_EVERY).await;
+        broker.restore().await;
     }
 }
 

@@ -122,6 +122,7 @@ pub async fn run(
         reason: None,
         ticked_ns: t0_ns,
         host_sampler,
+        connected_ns: t0_ns,
     };
     run.notify(&started);
     run.record(Entry::Baseline(Box::new(baseline)));
@@ -155,6 +156,8 @@ struct Run<'a, 'b> {
     /// When the coordinator last read the clock, on its monotonic clock.
     ticked_ns: u64,
     host_sampler: HostSampler,
+    /// When there was a connection to the broker last, on its monotonic clock.
+    connected_ns: u64,
 }
 
 impl Run<'_, '_> {
@@ -298,6 +301,7 @@ impl Run<'_, '_> {
             self.workers.handles.iter_mut().for_each(|handle| handle.heard_ns = monotonic);
         }
         self.ticked_ns = monotonic;
+        self.look_at_broker(monotonic);
         let now_ns = self.clock.now_ns();
         self.pass_transitions(now_ns);
         while let Some(second) = self.aggregator.complete_second(now_ns) {

@@ -115,7 +115,7 @@ fn distinct(mut claims: Vec<HostClaim>) -> Vec<HostClaim> {
 /// Ends the agents that have come to a run that does not begin, and removes it from the broker.
 pub(super) async fn dismiss(room: &Room, slots: u16) {
     for slot in 0..slots {
-        let mut log = LogWriter::new(room, &format!("to.{slot}"), 0);
+        let Ok(mut log) = LogWriter::new(room, &format!("to.{slot}"), 0).await else { continue };
         // Its size is known.
         let _ = log.send(&ToHost::Abort);
         log.is_stored(DISMISSED_WITHIN).await;

@@ -5,10 +5,10 @@ use crate::plan::error::Errors;
 use crate::units::Count;
 
 /// The most hosts of a run.
-pub const MOST_HOSTS: u16 = 1_000;
+const MOST_HOSTS: u16 = 1_000;
 
 /// The largest weight of a host.
-pub const MOST_WEIGHT: u32 = 1_000;
+const MOST_WEIGHT: u32 = 1_000;
 
 /// The hosts, if the plan says how many.
 pub(super) fn hosts(raw: &RawGenerator, errors: &mut Errors) -> Option<u16> {

@@ -20,6 +20,7 @@ pub(super) struct Lab {
     names: Vec<String>,
     running: Vec<Child>,
     broker: tempfile::TempDir,
+    broker_pid: u32,
 }
 
 fn ip(arguments: &str) {
@@ -34,7 +35,12 @@ impl Lab {
         let number = LABS.fetch_add(1, Ordering::Relaxed);
         let name = |at: usize| format!("pr{}-{number}-{at}", std::process::id());
         let names: Vec<String> = (0..=hosts).map(name).collect();
-        let mut lab = Self { names, running: Vec::new(), broker: tempfile::tempdir().unwrap() };
+        let mut lab = Self {
+            names,
+            running: Vec::new(),
+            broker: tempfile::tempdir().unwrap(),
+            broker_pid: 0,
+        };
         for (at, name) in lab.names.iter().enumerate() {
             ip(&format!("netns add {name}"));
             ip(&format!("-n {name} link set lo up"));
@@ -64,7 +70,9 @@ impl Lab {
     fn start_broker(&mut self, options: &[&str]) {
         let mut command = self.inside(0, Path::new("nats-server"));
         command.args(["-js", "-a", "10.77.0.1", "-p", "4222", "-sd"]).arg(self.broker.path());
-        self.running.push(command.args(options).stderr(Stdio::null()).spawn().unwrap());
+        let child = command.args(options).stderr(Stdio::null()).spawn().unwrap();
+        self.broker_pid = child.id();
+        self.running.push(child);
         let probe = || {
             let mut probe = self.inside(0, Path::new("bash"));
             probe.args(["-c", "exec 3<>/dev/tcp/10.77.0.1/4222"]).stderr(Stdio::null());
@@ -75,10 +83,36 @@ impl Lab {
 
     /// Another broker in place of the first one.
     pub(super) fn restart_broker(&mut self, options: &[&str]) {
-        let mut broker = self.running.remove(0);
+        self.kill_broker();
+        self.start_broker(options);
+    }
+
+    /// Ends the broker without a warning.
+    pub(super) fn kill_broker(&mut self) {
+        let at = self.running.iter().position(|child| child.id() == self.broker_pid).unwrap();
+        let mut broker = self.running.remove(at);
         broker.kill().unwrap();
         broker.wait().unwrap();
-        self.start_broker(options);
+    }
+
+    /// Starts it again, with what it had kept or without.
+    pub(super) fn revive_broker(&mut self, keeps_its_data: bool) {
+        if !keeps_its_data {
+            self.broker = tempfile::tempdir().unwrap();
+        }
+        self.start_broker(&["--user", "planrun", "--pass", "secret"]);
+    }
+
+    /// Cuts the link of a host, from 1, or mends it.
+    pub(super) fn link(&self, host: usize, state: &str) {
+        ip(&format!("-n {} link set h{host} {state}", self.names[0]));
+    }
+
+    /// Connections that are open at the target on port 7000.
+    pub(super) fn established(&self) -> usize {
+        let mut sockets = self.inside(0, Path::new("ss"));
+        let found = sockets.args(["-Htn", "state", "established", "sport = :7000"]).output();
+        String::from_utf8(found.unwrap().stdout).unwrap().lines().count()
     }
 
     /// A target on the controller.

@@ -7,17 +7,17 @@ use nix::sys::signal::Signal;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-fn plan(loss: &str) -> String {
+pub(super) fn plan(loss: &str, hold: &str) -> String {
     format!(
         "name = \"loss\"\ntargets.lb = {{ address = \"10.77.0.1:7000\" }}\n\
          generator = {{ on_host_loss = \"{loss}\", on_invalid = \"continue\" }}\n\
          [scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\n\
-         stages = [{{ users = 400, spawn_rate = \"400/s\", hold = \"14s\" }}]\n"
+         stages = [{{ users = 400, spawn_rate = \"400/s\", hold = \"{hold}\" }}]\n"
     )
 }
 
 /// A run that goes on: its agents, and its coordinator.
-fn begun(lab: &mut Lab, stage: &Stage, options: &[&str]) -> (Vec<Child>, Child) {
+pub(super) fn begun(lab: &mut Lab, stage: &Stage, options: &[&str]) -> (Vec<Child>, Child) {
     lab.serve(&["tcp-hold", "--listen", "10.77.0.1:7000"]);
     let agents = (1..=2).map(|host| lab.agent(host, &[])).collect();
     let own = ["--hosts", "2", "--run", RUN];
@@ -33,14 +33,14 @@ fn begun(lab: &mut Lab, stage: &Stage, options: &[&str]) -> (Vec<Child>, Child) 
 }
 
 /// The process that `ip netns exec` has become.
-fn pid(child: &Child) -> i32 {
+pub(super) fn pid(child: &Child) -> i32 {
     i32::try_from(child.id()).unwrap()
 }
 
 #[test]
 fn a_host_that_is_killed_makes_the_run_invalid_and_is_named() {
     for (loss, reason) in [("stop", "worker_loss"), ("invalid", "completed")] {
-        let (mut lab, stage) = (Lab::new(2), Stage::new(&plan(loss)));
+        let (mut lab, stage) = (Lab::new(2), Stage::new(&plan(loss, "14s")));
         let since = Instant::now();
         let (mut agents, coordinator) = begun(&mut lab, &stage, &[]);
         let killed = agents.remove(0);
@@ -68,7 +68,7 @@ fn a_host_that_is_killed_makes_the_run_invalid_and_is_named() {
 
 #[test]
 fn a_host_that_gives_up_is_lost_at_once() {
-    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("stop")));
+    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("stop", "14s")));
     let since = Instant::now();
     let (agents, coordinator) = begun(&mut lab, &stage, &[]);
     send(pid(&agents[1]), Signal::SIGTERM);
@@ -83,7 +83,7 @@ fn a_host_that_gives_up_is_lost_at_once() {
 
 #[test]
 fn an_interrupted_coordinator_ends_its_agents() {
-    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("invalid")));
+    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("invalid", "14s")));
     let since = Instant::now();
     let (agents, coordinator) = begun(&mut lab, &stage, &[]);
     send(pid(&coordinator), Signal::SIGINT);
@@ -99,7 +99,7 @@ fn an_interrupted_coordinator_ends_its_agents() {
 
 #[test]
 fn agents_end_themselves_without_their_coordinator() {
-    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("invalid")));
+    let (mut lab, stage) = (Lab::new(2), Stage::new(&plan("invalid", "14s")));
     let (agents, mut coordinator) = begun(&mut lab, &stage, &["--grace", "2s"]);
     send(pid(&coordinator), Signal::SIGKILL);
     coordinator.wait().unwrap();

@@ -1,6 +1,7 @@
 //! Several hosts, as network namespaces, against one machine: real `nats-server`, the real program.
 
 mod equality;
+mod faults;
 mod lab;
 mod loss;
 mod refusals;

@@ -4,131 +4,47 @@
 //! The writer numbers its batches, sends one at a time and sends it again until the broker has
 //! stored it. The reader takes batches as they are passed on, and asks the broker every two seconds
 //! for what it has missed: what the broker has stored reaches the reader whatever was lost on the
-//! way. A batch that comes twice is taken once.
+//! way. It tells the writer how far it has come, which sends again what the broker has lost. A
+//! batch that comes twice is taken once.
 
-use super::super::wire::{self, Inbox, WireError};
-use super::{BATCH_MAX, Broker, BrokerError, Room, refused};
-use async_nats::HeaderMap;
+use super::super::wire::{Inbox, WireError};
+use super::{Broker, BrokerError, Room, refused};
+use async_nats::Subscriber;
 use async_nats::jetstream::stream::Stream;
-use async_nats::{Subscriber, header::NATS_MESSAGE_ID};
-use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
 
 /// How often the broker is asked for what may have been missed.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long to wait before a batch is sent again.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
-
 /// The header of a batch of messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Head {
+pub(super) struct Head {
     /// Of the writer: another one that has the same slot is not taken for it.
-    incarnation: u64,
+    pub(super) incarnation: u64,
     /// From 1, without a gap.
-    seq: u64,
+    pub(super) seq: u64,
 }
 
-/// The writing end. Sending never waits.
-#[derive(Debug, Clone)]
-pub(in crate::engine) struct LogWriter {
-    queue: mpsc::UnboundedSender<Vec<u8>>,
-    /// Messages that were queued, and those of them that the broker has.
-    queued: watch::Sender<u64>,
-    stored: watch::Receiver<u64>,
-}
-
-impl LogWriter {
-    /// A log on this subject of the run.
-    pub(in crate::engine) fn new(room: &Room, rest: &str, incarnation: u64) -> Self {
-        let (queue, waiting) = mpsc::unbounded_channel();
-        let (stored_by, stored) = watch::channel(0);
-        let (broker, subject) = (room.broker.clone(), room.broker.subject(rest));
-        tokio::spawn(store_all(broker, subject, incarnation, waiting, stored_by));
-        Self { queue, queued: watch::channel(0).0, stored }
-    }
-
-    /// Queues a message.
-    ///
-    /// # Errors
-    /// Where it is too large for any message.
-    pub(in crate::engine) fn send(&self, message: &impl Serialize) -> Result<(), WireError> {
-        let frame = wire::encode(message)?;
-        if frame.len() > BATCH_MAX {
-            return Err(WireError::Length(frame.len()));
-        }
-        self.queued.send_modify(|count| *count += 1);
-        // The other end lives as long as this process does.
-        let _ = self.queue.send(frame);
-        Ok(())
-    }
-
-    /// Waits until the broker has all that was queued, for so long; whether it has.
-    pub(in crate::engine) async fn is_stored(&mut self, within: Duration) -> bool {
-        let all = *self.queued.borrow();
-        let whole = self.stored.wait_for(|stored| *stored >= all);
-        tokio::time::timeout(within, whole).await.is_ok_and(|found| found.is_ok())
-    }
-}
-
-async fn store_all(
-    broker: Broker,
-    subject: String,
-    incarnation: u64,
-    mut waiting: mpsc::UnboundedReceiver<Vec<u8>>,
-    stored: watch::Sender<u64>,
-) {
-    let mut seq = 0;
-    let mut next: Option<Vec<u8>> = None;
-    loop {
-        let Some(first) = (match next.take() {
-            Some(frame) => Some(frame),
-            None => waiting.recv().await,
-        }) else {
-            return;
-        };
-        seq += 1;
-        let Ok(mut batch) = wire::encode(&Head { incarnation, seq }) else { return };
-        let mut count = 1;
-        batch.extend_from_slice(&first);
-        while let Ok(frame) = waiting.try_recv() {
-            if batch.len() + frame.len() > BATCH_MAX {
-                next = Some(frame);
-                break;
-            }
-            count += 1;
-            batch.extend_from_slice(&frame);
-        }
-        let mut headers = HeaderMap::new();
-        headers.insert(NATS_MESSAGE_ID, format!("{subject}-{incarnation}-{seq}").as_str());
-        let payload = Bytes::from(batch);
-        loop {
-            let sent = broker.jetstream.publish_with_headers(
-                subject.clone(),
-                headers.clone(),
-                payload.clone(),
-            );
-            // Whatever went wrong, the broker knows a batch that it has already by its name.
-            if let Ok(acknowledged) = sent.await
-                && acknowledged.await.is_ok()
-            {
-                break;
-            }
-            tokio::time::sleep(AGAIN_AFTER).await;
-        }
-        stored.send_modify(|all| *all += count);
-    }
+/// How far a reader has come: what it says every two seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Taken {
+    /// Of the writer.
+    pub(super) incarnation: u64,
+    /// The next batch that it waits for.
+    pub(super) next: u64,
 }
 
 /// The reading end.
 #[derive(Debug)]
 pub(in crate::engine) struct LogReader<T> {
     heard: Subscriber,
+    broker: Broker,
+    /// Where it tells how far it has come.
+    taken: String,
     logs: Stream,
     subject: String,
     incarnation: u64,
@@ -153,6 +69,8 @@ impl<T: DeserializeOwned> LogReader<T> {
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Ok(Self {
             heard: heard.map_err(refused("pass messages on"))?,
+            broker: room.broker.clone(),
+            taken: format!("taken.{rest}"),
             logs: room.logs.clone(),
             subject,
             incarnation,
@@ -179,8 +97,20 @@ impl<T: DeserializeOwned> LogReader<T> {
                     Some(_) => self.catch_up().await?,
                     None => { self.look.tick().await; self.catch_up().await?; }
                 },
-                _ = self.look.tick() => self.catch_up().await?,
+                _ = self.look.tick() => {
+                    self.catch_up().await?;
+                    self.tell().await;
+                }
             }
+        }
+    }
+
+    /// Tells the writer how far it has come.
+    async fn tell(&self) {
+        let taken = Taken { incarnation: self.incarnation, next: self.next };
+        // It is told again.
+        if let Ok(payload) = postcard::to_allocvec(&taken) {
+            self.broker.tell(&self.taken, payload.into()).await;
         }
     }
 
@@ -209,6 +139,10 @@ impl<T: DeserializeOwned> LogReader<T> {
         let Ok(last) = self.logs.direct_get_last_for_subject(self.subject.as_str()).await else {
             return Ok(());
         };
+        if last.sequence < self.known {
+            // A broker that has lost its data counts anew.
+            self.known = 0;
+        }
         // Mostly it is one that has been taken, or the next.
         if self.take(&last.payload)? {
             self.known = last.sequence;

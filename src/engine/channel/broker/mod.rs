@@ -6,6 +6,7 @@
 //!  KV_planrun_R    run: what the run is; slot.N: who has claimed slot N; refused: who may not join
 //!  OBJ_planrun_R   manifest: what every agent makes its load from
 //!  planrun_R       planrun.R.to.N and planrun.R.from.N: ordered logs, one each way for each slot
+//!  planrun.R.taken.to.N, planrun.R.taken.from.N: how far a log was read (no history)
 //!  planrun.R.beat  the coordinator lives (no history)
 //!  planrun.R.clock.N  asks an agent for its clock (request and reply)
 //! ```
@@ -13,10 +14,16 @@
 //! **Invariant:** nothing outside this module knows the client library.
 
 mod log;
+mod spool;
+mod writer;
 
-pub(in crate::engine) use log::{LogReader, LogWriter};
+pub(in crate::engine) use log::LogReader;
+pub(in crate::engine) use writer::LogWriter;
 
 use super::wire::{self, WireError};
+use async_nats::connection::State;
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::GetStreamErrorKind;
 use async_nats::jetstream::{self, Context, kv, object_store, stream};
 use async_nats::{Client, ConnectOptions, Subscriber};
 use bytes::Bytes;
@@ -158,8 +165,31 @@ impl Broker {
             ..stream::Config::default()
         };
         self.make(keys).await?;
+        self.make_logs().await?;
+        let objects = object_store::Config { bucket, max_age: KEPT_FOR, ..Default::default() };
+        self.jetstream
+            .create_object_store(objects)
+            .await
+            .map_err(refused("keep the run's manifest"))?;
+        self.room().await
+    }
+
+    /// Makes the logs again where a broker has lost them with its data.
+    pub(in crate::engine) async fn restore(&self) {
+        let found = self.jetstream.get_stream(self.bucket()).await;
+        let Err(error) = found else { return };
+        if let GetStreamErrorKind::JetStream(why) = error.kind()
+            && why.error_code() == ErrorCode::STREAM_NOT_FOUND
+        {
+            // It is tried again.
+            let _ = self.make_logs().await;
+        }
+    }
+
+    async fn make_logs(&self) -> Result<(), BrokerError> {
+        let bucket = self.bucket();
         let logs = stream::Config {
-            name: bucket.clone(),
+            name: bucket,
             subjects: vec![self.subject("to.*"), self.subject("from.*")],
             max_age: KEPT_FOR,
             duplicate_window: Duration::from_mins(2),
@@ -167,13 +197,12 @@ impl Broker {
             num_replicas: 1,
             ..stream::Config::default()
         };
-        self.make(logs).await?;
-        let objects = object_store::Config { bucket, max_age: KEPT_FOR, ..Default::default() };
-        self.jetstream
-            .create_object_store(objects)
-            .await
-            .map_err(refused("keep the run's manifest"))?;
-        self.room().await
+        self.make(logs).await
+    }
+
+    /// Whether there is a connection.
+    pub(in crate::engine) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
     }
 
     async fn make(&self, config: stream::Config) -> Result<(), BrokerError> {
