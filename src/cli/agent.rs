@@ -69,6 +69,7 @@ pub(super) fn agent(args: &AgentArgs) -> ExitStatus {
     let spec = AgentSpec {
         exe,
         broker,
+        broker_ca: hosts::broker_ca(),
         run: args.run_id.clone(),
         slot,
         allowed: args.allow_target.clone(),

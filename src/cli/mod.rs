@@ -4,6 +4,7 @@ mod agent;
 mod calibrate;
 mod check;
 mod ci;
+mod cluster;
 mod compare;
 mod complete;
 mod diagnostic;
@@ -75,6 +76,9 @@ enum Command {
     Doctor(doctor::DoctorArgs),
     /// Make one host's part of a run on several hosts.
     Agent(agent::AgentArgs),
+    /// Prepare a NATS server for runs on several hosts.
+    #[command(subcommand)]
+    Cluster(cluster::ClusterCommand),
     /// Start a built-in server on its own.
     #[command(subcommand)]
     Serve(serve::ServeCommand),
@@ -151,6 +155,7 @@ const SUBCOMMANDS: &[&str] = &[
     "try",
     "doctor",
     "agent",
+    "cluster",
     "serve",
     "report",
     "verify",
@@ -226,6 +231,7 @@ pub fn main() -> ExitCode {
         Some(Command::Try(args)) => try_plan::try_plan(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Agent(args)) => agent::agent(&args),
+        Some(Command::Cluster(command)) => cluster::cluster(&command),
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Verify(args)) => verify::verify(&args),

@@ -33,7 +33,9 @@ pub use agent::{AgentError, AgentSpec, AllowedTarget, attend};
 pub use channel::host_wire::HostManifest;
 pub use channel::{BrokerError, Link, wire};
 pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
-pub use coordinator::{Ended, EngineError, HostsSpec, Launch, RunSpec, run};
+pub use coordinator::{
+    Ended, EngineError, ExaminedHost, HostsSpec, Launch, RunSpec, examine_hosts, run,
+};
 pub use event::{Event, Resolved, ServerSide, Subscriber, Subscribers};
 pub use files::{FileDigest, FileProblem, file_digests, file_memory, read_files, recheck_files};
 pub use load::Load;

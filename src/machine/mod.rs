@@ -42,7 +42,7 @@ pub use preflight::{
 };
 pub use probe::{Probes, conntrack_live, is_here};
 pub use requirements::{FileMemory, Opening, Requirements, ScenarioRequirements};
-pub use run_host::RunHost;
+pub use run_host::{HostRequirement, RunHost};
 pub use scenario_sources::{connections_per_target, sources_of_scenarios};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};

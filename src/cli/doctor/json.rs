@@ -5,7 +5,7 @@ use crate::machine::{Headroom, Opening, Requirement, Requirements};
 use serde_json::{Value, json};
 
 /// The version of these keys; it changes when one changes its meaning.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// One object, with a line's end.
 pub(super) fn json(examination: &Examination) -> String {

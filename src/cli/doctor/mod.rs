@@ -1,9 +1,11 @@
 //! The `doctor` subcommand: compares this machine's limits with what a plan needs.
 
+mod hosts;
 mod json;
 pub(super) mod page;
 
 use super::ci::When;
+use super::hosts::HostArgs;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::engine::file_memory;
 use crate::machine::{
@@ -26,12 +28,20 @@ pub(super) struct DoctorArgs {
     plan: Option<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,
+    #[command(flatten)]
+    hosts: HostArgs,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
+    if let Some(path) = args.plan.as_ref().filter(|_| args.hosts.are_given()) {
+        return match PlanFile::read_for_load(path, &args.overrides, When::Never) {
+            Ok(file) => hosts::examine(&args.hosts, &file, args.json),
+            Err(wrong) => wrong,
+        };
+    }
     let limits = MachineLimits::read();
     let examination = match &args.plan {
         Some(path) => match PlanFile::read(path, &args.overrides, When::Never) {

@@ -14,7 +14,7 @@ use std::io::{self, Write};
 
 const FAINT: Style = Style::new().dimmed();
 
-fn colour(fitness: RequirementStatus) -> Style {
+pub(super) fn colour(fitness: RequirementStatus) -> Style {
     match fitness {
         RequirementStatus::Ok => AnsiColor::Green.on_default(),
         RequirementStatus::Warn => AnsiColor::Yellow.on_default(),

@@ -5,6 +5,7 @@
 mod launch;
 mod own_broker;
 
+use super::plan_file::PlanFile;
 use super::{ExitStatus, diagnostic};
 use crate::engine::{HostManifest, HostsSpec, Launch, Manifest, ScenarioInputs};
 use crate::machine::Sources;
@@ -14,11 +15,14 @@ use clap::Args;
 use launch::{Agents, launches};
 use own_broker::OwnBroker;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Where the broker stands that no argument names.
-const VARIABLE: &str = "PLANRUN_NATS";
+pub(super) const VARIABLE: &str = "PLANRUN_NATS";
+
+/// Where the file stands with the certificates that a broker is trusted by.
+pub(super) const CA_VARIABLE: &str = "PLANRUN_NATS_CA";
 
 /// Which hosts make the load.
 #[derive(Debug, Clone, Default, Args)]
@@ -120,6 +124,11 @@ impl HostArgs {
         self.hosts.or(plan.generator.hosts).filter(|hosts| *hosts > 0)
     }
 
+    /// Whether the command line asks for hosts.
+    pub(super) fn are_given(&self) -> bool {
+        self.hosts.is_some_and(|hosts| hosts > 0)
+    }
+
     /// Refuses what means nothing where this machine makes the load.
     fn without_hosts(&self) -> Result<(), Wrong> {
         let given = [
@@ -196,6 +205,11 @@ pub(super) fn broker_of(given: Option<&str>) -> Result<String, Wrong> {
     }
 }
 
+/// The file with the certificates that the broker is trusted by, besides those of the machine.
+pub(super) fn broker_ca() -> Option<PathBuf> {
+    std::env::var_os(CA_VARIABLE).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
 /// Tells on standard error what is waited for.
 fn say(what: &str) {
     // Whoever closes standard error has read enough.
@@ -203,6 +217,20 @@ fn say(what: &str) {
 }
 
 impl PreparedHosts {
+    /// The settings for asking them what their parts need.
+    pub(super) fn examination(&self, file: &PlanFile) -> HostsSpec {
+        self.with(HostManifest {
+            name: file.source.name.clone(),
+            text: file.source.text.clone(),
+            overrides: file.overrides.clone(),
+            addresses: Vec::new(),
+            scenarios: Vec::new(),
+            files: file.files.clone(),
+            probe: false,
+            force: false,
+        })
+    }
+
     /// The settings of the coordinator for them.
     pub(super) fn spec(
         &self,
@@ -210,30 +238,35 @@ impl PreparedHosts {
         manifest: &Manifest,
         (probe, force): (bool, bool),
     ) -> HostsSpec {
-        let time = |given: &Option<Time>, otherwise: u64| {
-            given.map_or(Duration::from_secs(otherwise), |time| time.0)
-        };
         let addresses = manifest.targets.iter().map(|target| target.addresses.clone());
         let inputs = manifest
             .scenarios
             .iter()
             .map(|inputs| ScenarioInputs { sources: Sources::default(), ..inputs.clone() });
+        self.with(HostManifest {
+            name: source.name.clone(),
+            text: source.text.clone(),
+            overrides: overrides.clone(),
+            addresses: addresses.collect(),
+            scenarios: inputs.collect(),
+            files: manifest.files.clone(),
+            probe,
+            force,
+        })
+    }
+
+    fn with(&self, manifest: HostManifest) -> HostsSpec {
+        let time = |given: &Option<Time>, otherwise: u64| {
+            given.map_or(Duration::from_secs(otherwise), |time| time.0)
+        };
         HostsSpec {
             broker: self.broker.clone(),
+            broker_ca: broker_ca(),
             run: self.run.clone(),
             weights: self.weights.clone(),
             wait: time(&self.args.wait, 60),
             grace: time(&self.args.grace, 30),
-            manifest: HostManifest {
-                name: source.name.clone(),
-                text: source.text.clone(),
-                overrides: overrides.clone(),
-                addresses: addresses.collect(),
-                scenarios: inputs.collect(),
-                files: manifest.files.clone(),
-                probe,
-                force,
-            },
+            manifest,
             launches: self.launches.clone(),
             say,
         }

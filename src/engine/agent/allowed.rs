@@ -1,7 +1,7 @@
 //! The targets that an agent's owner lets it send load to.
 //!
-//! **Invariant:** what a coordinator says of names and addresses is not believed: a name is resolved
-//! on this host, and every address that load would go to is looked at.
+//! **Invariant:** what a coordinator says of names and addresses is not believed: a name is
+//! resolved on this host, and every address that load would go to is looked at.
 
 use crate::units::Address;
 use ipnet::IpNet;

@@ -88,7 +88,7 @@ pub(super) async fn join(spec: &AgentSpec) -> Result<Joined, AgentError> {
 
 async fn connect(spec: &AgentSpec, deadline: Instant) -> Result<Broker, AgentError> {
     loop {
-        match Broker::connect(&spec.broker, &spec.run, false).await {
+        match Broker::connect(&spec.broker, spec.broker_ca.as_deref(), &spec.run).await {
             Ok(broker) => return Ok(broker),
             Err(error) if Instant::now() >= deadline => return Err(error.into()),
             Err(_) => sleep(LOOK_EVERY).await,

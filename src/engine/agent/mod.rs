@@ -19,6 +19,7 @@ use super::channel::host_wire::{FromHost, RunNotice, ToHost};
 use super::clock::monotonic_ns;
 use crate::record::signal_name;
 use bytes::Bytes;
+use preparation::Prepared;
 use relay::{Next, Relay};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub struct AgentSpec {
     pub exe: PathBuf,
     /// The broker.
     pub broker: String,
+    /// The certificates that it is trusted by, besides those of the machine.
+    pub broker_ca: Option<PathBuf>,
     /// The run's name at the broker.
     pub run: String,
     /// The slot that it takes; `None`: any that is free.
@@ -175,15 +178,20 @@ impl<'a> Agent<'a> {
 
     async fn obey(&mut self, order: ToHost) -> Result<Next, AgentError> {
         match order {
-            ToHost::Prepare { share, workers, grace_ms } => {
+            ToHost::Prepare { share, workers, examine, grace_ms } => {
                 self.grace = Duration::from_millis(grace_ms);
                 let manifest = self.room.manifest().await?;
-                let prepared = preparation::prepare(self.spec, manifest, share).await?;
-                self.relay.start(&self.spec.exe, &prepared.manifests, &workers)?;
+                let prepared = if examine {
+                    preparation::examine(self.spec, &manifest, share)?
+                } else {
+                    preparation::prepare(self.spec, manifest, share).await?
+                };
+                let Prepared { manifests, warnings, requirements } = prepared;
+                self.relay.start(&self.spec.exe, &manifests, &workers)?;
                 (self.spec.say)(&format!("prepared, with {} workers", workers.len()));
                 // That took its time, in which nothing was heard.
                 self.heard = Instant::now();
-                Ok(Next::Say(vec![FromHost::Prepared { warnings: prepared.warnings }]))
+                Ok(Next::Say(vec![FromHost::Prepared { warnings, requirements }]))
             }
             ToHost::Worker { worker, frame } => self.relay.send(worker, frame),
             ToHost::Arm { t0 } => {

@@ -17,7 +17,7 @@
 use super::super::clock::ClockReading;
 use super::super::manifest::ScenarioInputs;
 use super::wire::FromWorker;
-use crate::machine::MachineLimits;
+use crate::machine::{HostRequirement, MachineLimits};
 use crate::plan::Overrides;
 use crate::record::{CellKey, Counters, HostSample, Snapshot};
 use crate::units::Address;
@@ -87,6 +87,8 @@ pub(crate) enum ToHost {
         share: (u32, u32),
         /// The scenario of each worker.
         workers: Vec<u16>,
+        /// Only says what the part asks of the machine.
+        examine: bool,
         /// The agent ends itself once the coordinator has been silent for so long, in milliseconds.
         grace_ms: u64,
     },
@@ -120,6 +122,8 @@ pub(crate) enum FromHost {
     Prepared {
         /// The warnings of the checks, in words.
         warnings: Vec<String>,
+        /// All that was checked.
+        requirements: Vec<HostRequirement>,
     },
     /// The machine is not fit, or the agent cannot go on.
     Failed {

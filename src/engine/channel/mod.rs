@@ -17,6 +17,7 @@ pub use link::Link;
 pub(super) use pipe::Pipe;
 
 use super::clock::ClockOffset;
+use crate::machine::HostRequirement;
 use crate::record::{CellKey, Counters, HostSample};
 use bytes::Bytes;
 use host_wire::HostSecond;
@@ -46,8 +47,8 @@ pub(super) enum HostEvent {
     Second(Box<HostSecond>),
     /// How the machine is.
     Sample(Box<HostSample>),
-    /// It is as far as it was told to be; with warnings, in words.
-    Passed(Vec<String>),
+    /// It is as far as it was told to be: with warnings, in words, and what was checked.
+    Passed(Vec<String>, Vec<HostRequirement>),
     /// The counters of all its workers.
     Ended(Totals),
     /// It is gone, and why.

@@ -41,7 +41,7 @@ pub(super) struct FarSide {
 pub(super) async fn ready(
     spec: &RunSpec,
     team: &mut Team,
-    far: Option<&FarSide>,
+    far: Option<&mut FarSide>,
 ) -> Result<(BTreeMap<u16, WorkerFacts>, u64), EngineError> {
     let idle = team.workers.all_ready().await?;
     let t0_ns = match (far, &spec.hosts) {
@@ -145,7 +145,7 @@ impl Run<'_, '_> {
                 sample.host = HostId::numbered(narrow(slot + 1));
                 far.samples.insert(sample.host, *sample);
             }
-            HostEvent::Passed(_) => {}
+            HostEvent::Passed(..) => {}
             HostEvent::Ended(totals) => drop(far.totals.insert(slot, totals)),
             HostEvent::Gone(why) => self.lose_host(slot, &why),
         }
@@ -161,8 +161,8 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Hosts are not silent while the broker is not there: the load goes on, and what they say comes
-    /// later. It may be gone for as long as agents wait for their coordinator.
+    /// Hosts are not silent while the broker is not there: the load goes on, and what they say
+    /// comes later. It may be gone for as long as agents wait for their coordinator.
     pub(super) fn look_at_broker(&mut self, now_ns: u64) {
         let Some(far) = &self.far else { return };
         if far.fleet.is_connected() {

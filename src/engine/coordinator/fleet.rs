@@ -6,32 +6,26 @@
 #![expect(clippy::disallowed_methods, reason = "hosts that do not come in time are given up")]
 
 use super::super::channel::broker::{Broker, LogReader, LogWriter, Room, without_password};
-use super::super::channel::host_wire::{FromHost, HostClaim, RunNotice, ToHost};
+use super::super::channel::host_wire::{HostClaim, RunNotice, ToHost};
 use super::super::channel::wire::VERSION;
-use super::super::channel::{Events, FarWorker, HostEvent, HostLink, WorkerEvent};
+use super::super::channel::{FarWorker, HostEvent, HostLink, WorkerEvent};
 use super::super::clock::{ClockOffset, monotonic_ns};
 use super::EngineError;
+use super::fleet_tasks::{beat, pass_on, restore};
 use super::launched::Launched;
 use super::recruiting::{self, HostsSpec, LOOK_EVERY};
 use super::workers::WorkerPool;
-use crate::machine::{RunHost, part_of_plan, workers};
+use crate::machine::{HostRequirement, RunHost, part_of_plan, workers};
 use crate::plan::Plan;
 use crate::record::HostId;
 use crate::schedule::{HostShare, Partition};
 use crate::units::{narrow, sha256};
-use bytes::Bytes;
 use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// How often agents hear that the coordinator lives.
-const BEAT_EVERY: Duration = Duration::from_secs(1);
-
-/// How often to look whether the broker still has the logs.
-const RESTORE_EVERY: Duration = Duration::from_secs(2);
-
 /// How long hosts may take to check themselves and to start their workers.
-const PREPARED_WITHIN: Duration = Duration::from_mins(1);
+pub(super) const PREPARED_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long hosts may take to say that they wait for the start.
 const ARMED_WITHIN: Duration = Duration::from_secs(10);
@@ -56,6 +50,8 @@ struct FarHost {
     first: usize,
     error_ns: u64,
     rtt_ns: u64,
+    /// What it said that its part asks of it.
+    requirements: Vec<HostRequirement>,
 }
 
 /// The hosts of a run.
@@ -72,14 +68,15 @@ pub(super) struct Fleet {
 impl Fleet {
     /// Opens the run at the broker and waits until every slot is claimed.
     pub(super) async fn recruit(spec: &HostsSpec) -> Result<Self, EngineError> {
-        if Broker::lets_anybody_in(&spec.broker).await {
+        let ca = spec.broker_ca.as_deref();
+        if Broker::lets_anybody_in(&spec.broker, ca).await {
             let broker = without_password(&spec.broker);
             let why = format!(
                 "the broker at {broker} lets anybody in who could make your hosts send load: start it with `--user NAME --pass WORD`, and give `--nats nats://NAME:WORD@HOST:4222`"
             );
             return Err(EngineError::Host { why });
         }
-        let broker = Broker::connect(&spec.broker, &spec.run, false).await?;
+        let broker = Broker::connect(&spec.broker, ca, &spec.run).await?;
         let room = broker.open().await?;
         let slots = narrow(spec.weights.len());
         let plan_sha256 = sha256(&spec.manifest.text);
@@ -97,7 +94,16 @@ impl Fleet {
             let log = LogWriter::new(&room, &format!("to.{slot}"), 0).await?;
             let link = HostLink { log, offset: ClockOffset::SAME_MACHINE };
             let (scenarios, first) = (Vec::new(), 0);
-            hosts.push(FarHost { claim, link, scenarios, first, error_ns: 0, rtt_ns: 0 });
+            let requirements = Vec::new();
+            hosts.push(FarHost {
+                claim,
+                link,
+                scenarios,
+                first,
+                error_ns: 0,
+                rtt_ns: 0,
+                requirements,
+            });
         }
         let tasks = vec![
             tokio::spawn(beat(room.broker().clone())),
@@ -107,7 +113,7 @@ impl Fleet {
     }
 
     /// Workers of each scenario on each host.
-    fn divide(&self, plan: &Plan) -> Result<Vec<Vec<HostShare>>, EngineError> {
+    pub(super) fn divide(&self, plan: &Plan) -> Result<Vec<Vec<HostShare>>, EngineError> {
         let total: u32 = self.weights.iter().sum();
         let parts: Vec<Plan> =
             self.weights.iter().map(|weight| part_of_plan(plan, (*weight, total))).collect();
@@ -134,7 +140,6 @@ impl Fleet {
         pool: &mut WorkerPool,
     ) -> Result<(Vec<String>, Vec<Vec<HostShare>>), EngineError> {
         let shares = self.divide(plan)?;
-        let total: u32 = self.weights.iter().sum();
         let mut first = 0;
         for slot in 0..self.hosts.len() {
             let mut scenarios = Vec::new();
@@ -142,16 +147,9 @@ impl Fleet {
                 let workers = hosts[slot].workers as usize;
                 scenarios.extend(std::iter::repeat_n(narrow(scenario), workers));
             }
-            let host = &mut self.hosts[slot];
-            host.first = first;
+            let number = first;
             first += scenarios.len();
-            host.scenarios.clone_from(&scenarios);
-            let incarnation = host.claim.incarnation;
-            let log = LogReader::new(&self.room, &format!("from.{slot}"), incarnation).await?;
-            tokio::spawn(pass_on(log, host.first, host.scenarios.len(), pool.events()));
-            let grace_ms = u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX);
-            let share = (self.weights[slot], total);
-            host.link.send(&ToHost::Prepare { share, workers: scenarios, grace_ms });
+            self.ask(spec, (slot, number), (scenarios, false), pool).await?;
         }
         let within = PREPARED_WITHIN.as_secs();
         (spec.say)(&format!("hosts check themselves and start workers, within {within} s"));
@@ -165,9 +163,30 @@ impl Fleet {
         Ok((warnings, shares))
     }
 
+    /// Tells a host its part: the scenarios of its workers, or that it is only asked.
+    pub(super) async fn ask(
+        &mut self,
+        spec: &HostsSpec,
+        (slot, first): (usize, usize),
+        (scenarios, examine): (Vec<u16>, bool),
+        pool: &WorkerPool,
+    ) -> Result<(), EngineError> {
+        let total: u32 = self.weights.iter().sum();
+        let host = &mut self.hosts[slot];
+        host.first = first;
+        host.scenarios.clone_from(&scenarios);
+        let incarnation = host.claim.incarnation;
+        let log = LogReader::new(&self.room, &format!("from.{slot}"), incarnation).await?;
+        tokio::spawn(pass_on(log, host.first, host.scenarios.len(), pool.events()));
+        let grace_ms = u64::try_from(spec.grace.as_millis()).unwrap_or(u64::MAX);
+        let share = (self.weights[slot], total);
+        host.link.send(&ToHost::Prepare { share, workers: scenarios, examine, grace_ms });
+        Ok(())
+    }
+
     /// Waits until every host has said that it is as far; what they have to say about it.
-    async fn all_say(
-        &self,
+    pub(super) async fn all_say(
+        &mut self,
         pool: &mut WorkerPool,
         deadline: Instant,
         missed: &str,
@@ -182,10 +201,12 @@ impl Fleet {
                 return Err(EngineError::Host { why });
             };
             let slot = self.slot_of(worker);
-            let name = &self.hosts[slot].claim.name;
+            let host = &mut self.hosts[slot];
+            let name = &host.claim.name;
             match event {
-                WorkerEvent::Host(HostEvent::Passed(warnings)) => {
+                WorkerEvent::Host(HostEvent::Passed(warnings, requirements)) => {
                     waiting.retain(|one| *one != slot);
+                    host.requirements.extend(requirements);
                     said.extend(warnings.iter().map(|one| format!("host {name}: {one}")));
                 }
                 WorkerEvent::Host(HostEvent::Gone(why)) | WorkerEvent::Gone(why) => {
@@ -259,8 +280,14 @@ impl Fleet {
             workers: shares.iter().map(|hosts| hosts[slot].workers).collect(),
             clock_error_ns: host.error_ns,
             limits: host.claim.limits.clone(),
+            requirements: host.requirements.clone(),
         };
         self.hosts.iter().enumerate().map(facts).collect()
+    }
+
+    /// What a host said that its part asks of it.
+    pub(super) fn requirements(&self, slot: usize) -> &[HostRequirement] {
+        &self.hosts[slot].requirements
     }
 
     /// The name of a host.
@@ -270,7 +297,7 @@ impl Fleet {
 
     /// Says when the run starts, and waits until every host has taken it in. When that is.
     pub(super) async fn arm(
-        &self,
+        &mut self,
         spec: &HostsSpec,
         pool: &mut WorkerPool,
     ) -> Result<u64, EngineError> {
@@ -328,55 +355,5 @@ impl Fleet {
     /// Whether there is a connection to the broker.
     pub(super) fn is_connected(&self) -> bool {
         self.room.broker().is_connected()
-    }
-}
-
-/// Tells agents that the coordinator lives.
-async fn beat(broker: Broker) {
-    loop {
-        broker.tell("beat", Bytes::new()).await;
-        sleep(BEAT_EVERY).await;
-    }
-}
-
-/// Makes the logs anew at a broker that has lost them.
-async fn restore(broker: Broker) {
-    loop {
-        sleep(RESTORE_EVERY).await;
-        broker.restore().await;
-    }
-}
-
-/// Passes on what a host says, until it says nothing more.
-async fn pass_on(mut log: LogReader<FromHost>, first: usize, workers: usize, events: Events) {
-    loop {
-        let event = match log.next().await {
-            Ok(FromHost::Worker { worker, .. }) if worker as usize >= workers => {
-                (first, WorkerEvent::Host(HostEvent::Gone("it has another plan".to_owned())))
-            }
-            Ok(FromHost::Worker { worker, message }) => {
-                (first + worker as usize, WorkerEvent::Message(message))
-            }
-            Ok(said) => (first, WorkerEvent::Host(event_of(said))),
-            Err(error) => (first, WorkerEvent::Host(HostEvent::Gone(error.to_string()))),
-        };
-        let over = matches!(event.1, WorkerEvent::Host(HostEvent::Gone(_)));
-        if events.send(event).await.is_err() || over {
-            return;
-        }
-    }
-}
-
-fn event_of(said: FromHost) -> HostEvent {
-    match said {
-        FromHost::Prepared { warnings } => HostEvent::Passed(warnings),
-        FromHost::Armed => HostEvent::Passed(Vec::new()),
-        FromHost::Failed { why } => HostEvent::Gone(why),
-        FromHost::Second(second) => HostEvent::Second(second),
-        FromHost::Sample(sample) => HostEvent::Sample(sample),
-        FromHost::Ended { totals } => HostEvent::Ended(totals),
-        FromHost::Worker { .. } => {
-            HostEvent::Gone("it sent a worker's message as its own".to_owned())
-        }
     }
 }

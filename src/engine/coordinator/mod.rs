@@ -6,8 +6,10 @@
 #![expect(clippy::disallowed_methods, reason = "a run that is to end has so long to do so")]
 
 mod diagnostics;
+mod examination;
 mod far;
 mod fleet;
+mod fleet_tasks;
 mod launched;
 mod looked_up;
 mod lost_workers;
@@ -32,6 +34,7 @@ use crate::machine::MachineLimits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{Schedule, Shape, SpawnPace};
 use diagnostics::Diagnostics;
+pub use examination::{ExaminedHost, examine_hosts};
 use far::{FarSide, ready};
 pub use launched::Launch;
 use progress::{Announcement, RunProgress, Token, Turn};
@@ -69,7 +72,7 @@ pub async fn run(
 ) -> Result<Ended, EngineError> {
     let schedule = Schedule::new(&spec.manifest.plan);
     let mut team = Team::new(spec.hosts.is_some());
-    let far = match spec.hosts.clone() {
+    let mut far = match spec.hosts.clone() {
         None => {
             team.start_here(&spec, &schedule)?;
             None
@@ -78,7 +81,7 @@ pub async fn run(
             Some(Box::pin(FarSide::begin(&mut spec, &hosts, &schedule, &mut team)).await?)
         }
     };
-    let (idle, t0_ns) = match ready(&spec, &mut team, far.as_ref()).await {
+    let (idle, t0_ns) = match ready(&spec, &mut team, far.as_mut()).await {
         Ok(ready) => ready,
         Err(error) => {
             if let Some(far) = far {

@@ -7,6 +7,7 @@ use super::super::channel::host_wire::{HostClaim, HostManifest, Refusal, ToHost}
 use super::super::channel::wire::VERSION;
 use super::EngineError;
 use super::launched::{Launch, Launched};
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -21,6 +22,8 @@ const DISMISSED_WITHIN: Duration = Duration::from_secs(2);
 pub struct HostsSpec {
     /// The broker: `nats://HOST:4222`.
     pub broker: String,
+    /// The certificates that it is trusted by, besides those of the machine.
+    pub broker_ca: Option<PathBuf>,
     /// The run's name at the broker.
     pub run: String,
     /// How much of the load each host gets, by its slot.

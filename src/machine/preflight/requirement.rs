@@ -3,7 +3,7 @@
 
 use crate::machine::{bytes, grouped};
 use crate::record::HostId;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 macro_rules! checks {
@@ -77,7 +77,19 @@ checks! {
 }
 
 /// How a requirement compares with the machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 pub enum RequirementStatus {
     /// Enough.
     #[serde(rename = "ok")]

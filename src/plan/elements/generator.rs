@@ -192,9 +192,9 @@ const MOST_WORKERS: u64 = 1_024;
 
 pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Generator {
     let Some(raw) = field.value() else { return Generator::default() };
-    let hosts = hosts(raw, errors);
+    let hosts = hosts(&raw.hosts, errors);
     Generator {
-        weights: weights(raw, hosts, errors),
+        weights: weights(&raw.weights, (&raw.hosts, hosts), errors),
         hosts,
         workers: workers(&raw.workers, errors),
         source_addresses: source_addresses(&raw.source_addresses, errors),

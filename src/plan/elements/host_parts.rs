@@ -1,7 +1,7 @@
 //! On how many hosts a plan makes its load, and what part each of them gets.
 
-use super::generator::RawGenerator;
 use crate::plan::error::Errors;
+use crate::plan::raw::{Field, OneOrMany};
 use crate::units::Count;
 
 /// The most hosts of a run.
@@ -11,8 +11,8 @@ const MOST_HOSTS: u16 = 1_000;
 const MOST_WEIGHT: u32 = 1_000;
 
 /// The hosts, if the plan says how many.
-pub(super) fn hosts(raw: &RawGenerator, errors: &mut Errors) -> Option<u16> {
-    let given = raw.hosts.given()?;
+pub(super) fn hosts(field: &Field<Count>, errors: &mut Errors) -> Option<u16> {
+    let given = field.given()?;
     let Count(number) = given.value;
     let hosts = u16::try_from(number).ok().filter(|hosts| (1..=MOST_HOSTS).contains(hosts));
     if hosts.is_none() {
@@ -24,10 +24,14 @@ pub(super) fn hosts(raw: &RawGenerator, errors: &mut Errors) -> Option<u16> {
 }
 
 /// The weight of each host; empty: all are equal.
-pub(super) fn weights(raw: &RawGenerator, hosts: Option<u16>, errors: &mut Errors) -> Vec<u32> {
-    let Some(given) = raw.weights.given() else { return Vec::new() };
+pub(super) fn weights(
+    field: &Field<OneOrMany<Count>>,
+    (said, hosts): (&Field<Count>, Option<u16>),
+    errors: &mut Errors,
+) -> Vec<u32> {
+    let Some(given) = field.given() else { return Vec::new() };
     let list = &given.value.0;
-    if raw.hosts.is_absent() {
+    if said.is_absent() {
         errors
             .add(given.at, "`weights` needs `hosts`")
             .help(format!("add `hosts = {}`", list.len()));

@@ -1,7 +1,7 @@
 //! Turns the hosts of a run into JSON.
 
 use super::OrderedMap;
-use crate::machine::{MachineLimits, RunHost};
+use crate::machine::{HostRequirement, MachineLimits, RunHost};
 use crate::plan::Phase;
 use crate::record::{Counter, HostDelta, HostId, HostLoad, HostTotals};
 use crate::store::SavedRun;
@@ -31,6 +31,9 @@ pub(super) struct HostReport<'a> {
     withheld: Option<WithheldReport>,
     /// Its limits before the run.
     limits: HostLimitsReport,
+    /// What its part asked of it.
+    #[serde(skip_serializing_if = "<[HostRequirement]>::is_empty")]
+    requirements: &'a [HostRequirement],
 }
 
 /// What a host did of a scenario.
@@ -184,6 +187,7 @@ impl<'a> HostReport<'a> {
                 load: HostLoadReport::new(run, one.host),
                 withheld: run.recording.host_deltas.get(&one.host).map(WithheldReport::from),
                 limits: (&one.limits).into(),
+                requirements: &one.requirements,
             }
         };
         hosts.iter().map(report).collect()

@@ -65,7 +65,7 @@ fn hosts_make_the_attempts_that_one_machine_makes() {
     let expected = attempts(&alone);
     assert!(expected.len() > 10, "{expected:?}");
     assert!(alone.report.get("hosts").is_none());
-    for (hosts, options) in [(2, &[][..]), (3, &["--weights", "3:1:2"]), (4, &[])] {
+    for (hosts, options) in [(1, &[][..]), (2, &[]), (3, &["--weights", "3:1:2"]), (4, &[])] {
         let mut lab = Lab::new(hosts);
         serve(&mut lab);
         let outcome = lab.run(PLAN, options);

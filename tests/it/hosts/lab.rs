@@ -21,6 +21,8 @@ pub(super) struct Lab {
     running: Vec<Child>,
     broker: tempfile::TempDir,
     broker_pid: u32,
+    /// The certificates that the broker is trusted by.
+    pub(super) ca: Option<std::path::PathBuf>,
 }
 
 fn ip(arguments: &str) {
@@ -40,6 +42,7 @@ impl Lab {
             running: Vec::new(),
             broker: tempfile::tempdir().unwrap(),
             broker_pid: 0,
+            ca: None,
         };
         for (at, name) in lab.names.iter().enumerate() {
             ip(&format!("netns add {name}"));
@@ -69,7 +72,9 @@ impl Lab {
 
     fn start_broker(&mut self, options: &[&str]) {
         let mut command = self.inside(0, Path::new("nats-server"));
-        command.args(["-js", "-a", "10.77.0.1", "-p", "4222", "-sd"]).arg(self.broker.path());
+        if !options.contains(&"-c") {
+            command.args(["-js", "-a", "10.77.0.1", "-p", "4222", "-sd"]).arg(self.broker.path());
+        }
         let child = command.args(options).stderr(Stdio::null()).spawn().unwrap();
         self.broker_pid = child.id();
         self.running.push(child);
@@ -127,6 +132,7 @@ impl Lab {
         let mut command = self.inside(host, exe());
         command.args(["agent", "--run", RUN, "--name", &format!("client{host}")]);
         command.args(arguments).env("PLANRUN_NATS", BROKER);
+        command.envs(self.ca.iter().map(|ca| ("PLANRUN_NATS_CA", ca)));
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
@@ -135,19 +141,32 @@ impl Lab {
         let mut command = self.inside(0, exe());
         command.args("plan.toml --out out --progress lines --summary full".split(' '));
         command.args(arguments).env("PLANRUN_NATS", BROKER);
+        command.envs(self.ca.iter().map(|ca| ("PLANRUN_NATS_CA", ca)));
         stage.prepare(&mut command);
         command.spawn().unwrap()
     }
 
     /// A run on as many hosts as there are, whose agents the coordinator starts by itself.
     pub(super) fn run(&self, plan: &str, arguments: &[&str]) -> Outcome {
+        self.run_stage(Stage::new(plan), arguments)
+    }
+
+    /// The same of a plan beside other files.
+    pub(super) fn run_stage(&self, stage: Stage, arguments: &[&str]) -> Outcome {
+        let since = Instant::now();
+        let own = self.own_agents();
+        let own = own.each_ref().map(String::as_str);
+        let child = self.coordinator(&stage, &[&own, arguments].concat());
+        stage.end(child, since)
+    }
+
+    /// The options by which a coordinator starts an agent on every host.
+    pub(super) fn own_agents(&self) -> [String; 6] {
         let hosts = (self.names.len() - 1).to_string();
         let prefix = self.names[0].trim_end_matches('0');
         let launch = format!("exec:exec ip netns exec {prefix}$(({{slot}} + 1)) {{agent}}");
-        let own = ["--hosts", &hosts, "--run", RUN, "--launch", &launch];
-        let (stage, since) = (Stage::new(plan), Instant::now());
-        let child = self.coordinator(&stage, &[&own, arguments].concat());
-        stage.end(child, since)
+        let [hosts_flag, run, launch_flag] = ["--hosts", "--run", "--launch"].map(str::to_owned);
+        [hosts_flag, hosts, run, RUN.to_owned(), launch_flag, launch]
     }
 }
 

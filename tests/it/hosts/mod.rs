@@ -2,6 +2,8 @@
 
 mod equality;
 mod faults;
+mod features;
 mod lab;
 mod loss;
 mod refusals;
+mod secured;

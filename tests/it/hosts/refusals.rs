@@ -95,3 +95,31 @@ fn another_version_is_refused_by_the_hosts_name() {
     assert_refused(&outcome, "host client1 speaks version 99 of the messages");
     assert!(outcome.results.is_none());
 }
+
+#[test]
+fn hosts_say_what_their_parts_need_before_any_load() {
+    let lab = Lab::new(2);
+    let plan = PLAN.replace("users = 9", "users = 40000");
+    let stage = Stage::new(&plan);
+    let mut command = lab.inside(0, crate::outcome::exe());
+    let launch = "exec:{agent} --name h{slot}";
+    command.args(["doctor", "plan.toml", "--json", "--hosts", "2", "--launch", launch]);
+    // The first has more connections than a pair of addresses has ports.
+    command.args(["--weights", "3:1"]).env("PLANRUN_NATS", super::lab::BROKER);
+    stage.prepare(&mut command);
+    let ended = wait(command.spawn().unwrap());
+    let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(4), "{told}");
+    let found: serde_json::Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let ports = |host: &serde_json::Value| {
+        let rows = host["rows"].as_array().unwrap();
+        let ports = rows.iter().find(|row| row["check"] == "source_ports").unwrap();
+        let [name, fitness] = [&host["name"], &ports["fitness"]].map(|one| one.as_str().unwrap());
+        format!("{name} {fitness}")
+    };
+    let hosts: Vec<String> = found["hosts"].as_array().unwrap().iter().map(ports).collect();
+    assert_eq!(hosts[0], "h0 fail", "{found:#}");
+    assert!(hosts[1].starts_with("h1 ") && hosts[1] != "h1 fail", "{found:#}");
+    let fit = [0, 1].map(|host| found["hosts"][host]["fit"].as_bool());
+    assert_eq!((fit, found["fit"].as_bool()), ([Some(false), Some(true)], Some(false)));
+}

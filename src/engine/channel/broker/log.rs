@@ -31,7 +31,7 @@ pub(super) struct Head {
 
 /// How far a reader has come: what it says every two seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Taken {
+pub(super) struct LogAck {
     /// Of the writer.
     pub(super) incarnation: u64,
     /// The next batch that it waits for.
@@ -107,7 +107,7 @@ impl<T: DeserializeOwned> LogReader<T> {
 
     /// Tells the writer how far it has come.
     async fn tell(&self) {
-        let taken = Taken { incarnation: self.incarnation, next: self.next };
+        let taken = LogAck { incarnation: self.incarnation, next: self.next };
         // It is told again.
         if let Ok(payload) = postcard::to_allocvec(&taken) {
             self.broker.tell(&self.taken, payload.into()).await;

@@ -31,6 +31,7 @@ use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 
@@ -94,11 +95,11 @@ pub(in crate::engine) struct Room {
 }
 
 impl Broker {
-    /// Connects. `retry`: waits for a broker that is not there yet.
+    /// Connects. `ca`: the certificates that it trusts besides those of the machine.
     pub(in crate::engine) async fn connect(
         url: &str,
+        ca: Option<&Path>,
         run: &str,
-        retry: bool,
     ) -> Result<Self, BrokerError> {
         let failed = |why: String| BrokerError::Connect { url: without_password(url), why };
         let mut options = ConnectOptions::new()
@@ -110,8 +111,8 @@ impl Broker {
             .reconnect_delay_callback(|tries| {
                 Duration::from_millis(fastrand::u64(100..=300 * tries.clamp(1, 5) as u64))
             });
-        if retry {
-            options = options.retry_on_initial_connect();
+        if let Some(ca) = ca {
+            options = options.add_root_certificates(ca.to_owned());
         }
         let (bare, user) = without_user(url);
         options = match user {
@@ -126,12 +127,15 @@ impl Broker {
     }
 
     /// Whether a broker that others can reach asks nobody who they are.
-    pub(in crate::engine) async fn lets_anybody_in(url: &str) -> bool {
+    pub(in crate::engine) async fn lets_anybody_in(url: &str, ca: Option<&Path>) -> bool {
         let Ok(parsed) = url::Url::parse(url) else { return false };
         let host = parsed.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let address = host.parse::<std::net::IpAddr>();
         let local = address.map_or(host == "localhost", |address| address.is_loopback());
-        let connection = ConnectOptions::new().connection_timeout(ANSWER_WITHIN);
+        let mut connection = ConnectOptions::new().connection_timeout(ANSWER_WITHIN);
+        if let Some(ca) = ca {
+            connection = connection.add_root_certificates(ca.to_owned());
+        }
         !local && connection.connect(without_user(url).0).await.is_ok()
     }
 

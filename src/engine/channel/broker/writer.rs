@@ -4,7 +4,7 @@
 //! are kept until the reader has taken them: a broker that has lost its data gets them again.
 
 use super::super::wire::{self, WireError};
-use super::log::{Head, Taken};
+use super::log::{Head, LogAck};
 use super::spool::Spool;
 use super::{BATCH_MAX, Broker, BrokerError, MessageStream, Room};
 use async_nats::HeaderMap;
@@ -162,7 +162,7 @@ impl Storage {
 
     /// Forgets what the reader has taken; sends again what it still misses after it said so twice.
     async fn hear(&mut self, taken: &[u8]) {
-        let Ok(taken) = postcard::from_bytes::<Taken>(taken) else { return };
+        let Ok(taken) = postcard::from_bytes::<LogAck>(taken) else { return };
         if taken.incarnation != self.incarnation {
             return;
         }
