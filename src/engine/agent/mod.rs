@@ -193,7 +193,7 @@ impl<'a> Agent<'a> {
                 self.heard = Instant::now();
                 Ok(Next::Say(vec![FromHost::Prepared { warnings, requirements }]))
             }
-            ToHost::Worker { worker, frame } => self.relay.send(worker, frame),
+            ToHost::Worker { worker, frame } => self.relay.send(worker, &frame, &self.spec.allowed),
             ToHost::Arm { t0 } => {
                 self.relay.arm(t0);
                 (self.spec.say)("armed");

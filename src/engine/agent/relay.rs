@@ -1,10 +1,11 @@
 //! The workers of this host: what comes for them is passed on as it is, what they report is merged
 //! into one message a second.
 
-use super::AgentError;
+use super::allowed::{self, AllowedTarget};
+use super::claim::AgentError;
 use crate::engine::aggregator::{Aggregator, PATIENCE_NS};
 use crate::engine::channel::host_wire::{FromHost, HostScenarioSecond, HostSecond};
-use crate::engine::channel::wire::{FromWorker, ToWorker, WorkerReport, encode};
+use crate::engine::channel::wire::{FromWorker, ToWorker, WorkerCommand, WorkerReport, encode};
 use crate::engine::channel::{Channel, Pipe, Totals, WorkerEvent};
 use crate::engine::clock::{Clock, ClockReading, monotonic_ns};
 use crate::engine::host_sampler::HostSampler;
@@ -104,18 +105,37 @@ impl Relay {
         }
     }
 
-    /// Passes a frame on to a worker. None starts late: who is told too late to start does not.
-    pub(super) fn send(&mut self, worker: u32, frame: Vec<u8>) -> Result<Next, AgentError> {
-        let start = postcard::from_bytes::<ToWorker>(frame.get(4..).unwrap_or_default());
-        if let Ok(ToWorker::Start { t0 }) = start {
-            let late = t0.starts().now_ns();
-            if late > 0 {
-                let ms = late as f64 / 1e6;
-                return Err(AgentError::ended(&format!(
-                    "it was told to start {ms:.0} ms after the start"
-                )));
+    /// Passes a message on to a worker. None starts late: who is told too late to start does not.
+    /// None gets addresses that load may not go to, or a manifest that was not looked at.
+    pub(super) fn send(
+        &mut self,
+        worker: u32,
+        frame: &[u8],
+        allowed: &[AllowedTarget],
+    ) -> Result<Next, AgentError> {
+        let message = postcard::from_bytes::<ToWorker>(frame.get(4..).unwrap_or_default());
+        let message = message.map_err(|error| AgentError::ended(&error))?;
+        match &message {
+            ToWorker::Start { t0 } => {
+                let late = t0.starts().now_ns();
+                if late > 0 {
+                    let ms = late as f64 / 1e6;
+                    return Err(AgentError::ended(&format!(
+                        "it was told to start {ms:.0} ms after the start"
+                    )));
+                }
             }
+            ToWorker::Command(WorkerCommand::Addresses { found }) => {
+                let found = found.iter().map(|(address, _)| address);
+                allowed::check(allowed, found).map_err(|why| AgentError::ended(&why))?;
+            }
+            ToWorker::Manifest(_) => {
+                return Err(AgentError::ended(&"its coordinator sent a worker another manifest"));
+            }
+            ToWorker::Assign(_) | ToWorker::Command(_) => {}
         }
+        // What was looked at goes on, and nothing that may stand behind it.
+        let frame = encode(&message).map_err(|error| AgentError::ended(&error))?;
         if let Some(pipe) = self.pipes.get(worker as usize) {
             pipe.send(frame.into());
         }

@@ -115,6 +115,11 @@ impl FarSide {
         Ok(fleet.facts(&shares))
     }
 
+    /// The names of the hosts, by slot.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.hosts.iter().map(|host| host.name.clone()).collect()
+    }
+
     /// Ends a run that did not begin.
     pub(super) async fn give_up(self) {
         self.fleet.close(&ToHost::Abort, RELEASED_WITHIN).await;

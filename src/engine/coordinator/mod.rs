@@ -130,9 +130,8 @@ pub async fn run(
     run.notify(&started);
     run.record(Entry::Baseline(Box::new(baseline)));
     if let Some(bound_ns) = skew_ns {
-        let hosts = run.far.iter().flat_map(|far| &far.hosts).map(|host| host.name.clone());
-        let entry = Entry::StartSkew { bound_ns, hosts: hosts.collect() };
-        run.record(entry);
+        let hosts = run.far.as_ref().map(FarSide::names).unwrap_or_default();
+        run.record(Entry::StartSkew { bound_ns, hosts });
     }
     run.follow(signals).await;
     Ok(Box::pin(run.finish()).await)
