@@ -3,11 +3,11 @@
 # there already is left alone. `tests/setup.sh --tools` also installs cargo-deny and cargo-fuzz.
 set -euo pipefail
 
-# Real peers: nginx and HAProxy as targets, Go and gevent for the article's servers, h2load as a
+# Real peers: nginx and HAProxy as targets, tinyproxy as a forward proxy, Go and gevent for the article's servers, h2load as a
 # client, nghttpd as a second server of HTTP/2, NATS between hosts, redis, mosquitto and PostgreSQL for the shipped plans, node_exporter and netdata as monitors, chromium for the pages,
 # iproute2 and nftables for network namespaces, a compiler for a clock that jumps.
 programs=(
-  nginx:nginx-light haproxy:haproxy go:golang-go h2load:nghttp2-client nghttpd:nghttp2-server python3:python3
+  nginx:nginx-light haproxy:haproxy tinyproxy:tinyproxy-bin go:golang-go h2load:nghttp2-client nghttpd:nghttp2-server python3:python3
   nats-server:nats-server redis-server:redis-server mosquitto:mosquitto psql:postgresql setpriv:util-linux prometheus-node-exporter:prometheus-node-exporter netdata:netdata-core
   chromium:chromium
   ip:iproute2 nft:nftables unshare:util-linux prlimit:util-linux mount:mount cc:build-essential

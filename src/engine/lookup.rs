@@ -69,6 +69,31 @@ pub(super) enum Probing {
     Off,
 }
 
+/// The addresses of a target behind a forward proxy: the proxy's for each URL, whose host the proxy
+/// looks up.
+pub(super) fn resolve_proxy(
+    target: &Target,
+    urls: &[HttpUrl],
+    probing: Probing,
+) -> Result<(Resolved, Vec<String>), TargetError> {
+    let proxy = target.proxy.iter().map(|proxy| Whereabouts::Host(&proxy.address));
+    let (found, _) = resolve(&target.name, proxy, &[], probing)?;
+    let by = found.written.join(", ");
+    let mut resolved = Resolved { written: Vec::new(), ..found.clone() };
+    (resolved.addresses, resolved.origins) = (Vec::new(), Vec::new());
+    let mut names = Vec::new();
+    for (origin, url) in urls.iter().enumerate() {
+        let (words, host) = Whereabouts::of(url).words();
+        resolved.written.push(format!("{words} by the proxy {by}"));
+        for address in &found.addresses {
+            resolved.addresses.push(address.clone());
+            resolved.origins.push(narrow(origin));
+            names.push(host.clone());
+        }
+    }
+    Ok((resolved, names))
+}
+
 /// Looks the names of a target up again: an address for each of the plan's that has one, with the
 /// index of that, and why the others have none.
 pub(super) fn look_up(target: &Target) -> (Vec<(Address, u16)>, Vec<String>) {

@@ -3,7 +3,7 @@
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
 use super::event::{Resolved, ServerSide};
-use super::lookup::{Probing, Whereabouts, resolve};
+use super::lookup::{Probing, Whereabouts, resolve, resolve_proxy};
 use super::target_error::TargetError;
 use crate::plan::{Endpoint, HttpVersion, Plan, Protocol, Target, Tls};
 use crate::serve::Running;
@@ -66,6 +66,9 @@ impl Targets {
                 Endpoint::Hosts(hosts) => {
                     let all = hosts.iter().map(Whereabouts::Host);
                     resolve(&target.name, all, &target.resolve, probing)?
+                }
+                Endpoint::Urls(urls) if target.proxy.is_some() => {
+                    resolve_proxy(target, urls, probing)?
                 }
                 Endpoint::Urls(urls) => {
                     let all = urls.iter().map(Whereabouts::of);

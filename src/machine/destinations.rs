@@ -29,6 +29,9 @@ pub(super) fn destinations(plan: &Plan, limits: &MachineLimits) -> Vec<Destinati
         let target = plan.target(scenario);
         let hosts: Vec<(String, IpAddr)> = match &target.endpoint {
             Endpoint::Hosts(hosts) => known(target, hosts.iter().map(Some)),
+            Endpoint::Urls(_) if target.proxy.is_some() => {
+                known(target, target.proxy.iter().map(|proxy| Some(&proxy.address)))
+            }
             Endpoint::Urls(urls) => known(target, urls.iter().map(host)),
             Endpoint::Builtin(_) => (0..servers(scenario.target, plan, limits))
                 .map(|server| {

@@ -42,6 +42,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
             endpoint,
             tls: None,
             proxy_protocol: None,
+            proxy: None,
             resolve: Vec::new(),
             dns: None,
             probe: true,

@@ -67,6 +67,7 @@ fn held(endpoint: Endpoint) -> Plan {
             endpoint,
             tls: None,
             proxy_protocol: None,
+            proxy: None,
             resolve: Vec::new(),
             dns: None,
             probe: true,

@@ -71,6 +71,7 @@ pub use elements::target::dns::Dns;
 pub use elements::target::fault_conflict::FaultConflict;
 pub(crate) use elements::target::fault_conflict::as_argument;
 pub use elements::target::faults::Faults;
+pub use elements::target::forward_proxy::ForwardProxy;
 pub use elements::target::proxy_protocol::ProxyVersion;
 pub use elements::target::resolve::{FixedName, fixed_addresses};
 pub use elements::target::tls::Tls;

@@ -82,7 +82,9 @@ impl Plan {
         let mut plan = lower(&raw, source, overrides, &mut errors);
         let secrets = Secrets::of(&tree, environment);
         for scenario in &mut plan.scenarios {
-            *scenario.protocol.secrets_mut() = secrets.clone();
+            let proxy = plan.targets.get(scenario.target).and_then(|one| one.proxy.as_ref());
+            let hidden = proxy.map_or(&[][..], |proxy| &proxy.hidden);
+            *scenario.protocol.secrets_mut() = secrets.with(hidden);
         }
         if wrong_values > 0 {
             // An error about a value that is not TOML is not repeated in other words.

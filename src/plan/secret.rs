@@ -20,6 +20,17 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Secrets(Vec<(String, String)>);
 
+/// A text of the plan that is hidden, wherever it comes from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct HiddenValue(String);
+
+impl HiddenValue {
+    /// A part of a forward proxy's credentials.
+    pub(super) fn of_proxy(text: String) -> Self {
+        Self(text)
+    }
+}
+
 impl Serialize for Secrets {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() && !self.0.is_empty() {
@@ -99,6 +110,19 @@ impl Secrets {
         all.retain(|(value, _)| !value.is_empty());
         all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         all.dedup_by(|a, b| a.0 == b.0);
+        Self(all)
+    }
+
+    /// The same, with texts of the plan that are hidden, too.
+    pub(super) fn with(&self, hidden: &[HiddenValue]) -> Self {
+        let mut all = self.0.clone();
+        let known = |all: &[(String, String)], text: &str| all.iter().any(|(one, _)| one == text);
+        for HiddenValue(text) in hidden {
+            if !known(&all, text) {
+                all.push((text.clone(), "${proxy credentials}".to_owned()));
+            }
+        }
+        all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         Self(all)
     }
 

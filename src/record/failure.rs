@@ -77,6 +77,8 @@ impl fmt::Display for Origin {
 pub enum FailureStage {
     /// While the connection was being opened.
     Connect,
+    /// While a forward proxy opened the tunnel.
+    Proxy,
     /// During the TLS handshake.
     Tls,
     /// During the handshake of the protocol above TCP and TLS.
@@ -95,6 +97,7 @@ impl fmt::Display for FailureStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Connect => "connect",
+            Self::Proxy => "proxy",
             Self::Tls => "tls",
             Self::Handshake => "handshake",
             Self::Opening => "opening",
@@ -202,6 +205,9 @@ failures! {
     /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113,
     /// 7).
     StreamReset = "stream_reset", Protocol;
+    /// The forward proxy refused: its answer to CONNECT is no success, or it asks for credentials
+    /// (407); the code is the status.
+    ProxyRefused = "proxy_refused", Protocol;
     /// The TLS handshake or a record failed.
     Tls = "tls", Protocol;
     /// No first byte of an answer in time.
@@ -314,7 +320,9 @@ impl fmt::Display for Cause {
         write!(f, "{} in {}", self.failure, self.at)?;
         match (self.code, self.failure) {
             (0, _) => Ok(()),
-            (status, Failure::Status | Failure::HandshakeStatus) => write!(f, " ({status})"),
+            (status, Failure::Status | Failure::HandshakeStatus | Failure::ProxyRefused) => {
+                write!(f, " ({status})")
+            }
             (code, Failure::CloseFrame) => write!(f, " ({code} from the server)"),
             (code, Failure::StreamReset) => {
                 write!(f, " ({:?})", h2::Reason::from(code.unsigned_abs()))

@@ -150,6 +150,8 @@ root_causes! {
     WrongProtocol = "wrong_protocol", Target, "the target on ROUTE does not speak the protocol";
     /// A certificate that is not trusted, or no TLS at all.
     TlsFailed = "tls_failed", Target, "TLS with the target on ROUTE failed: its certificate is not trusted, or it speaks something else";
+    /// A forward proxy that opens no tunnel, or wants credentials.
+    ProxyRefused = "proxy_refused", Network, "the forward proxy on ROUTE did not lead to the target: it refused, closed, or did not answer";
     /// Handshakes that began and did not end.
     TlsStalled = "tls_stalled", Target, "the target on ROUTE took connections and did not finish their TLS handshakes";
     /// None of these.

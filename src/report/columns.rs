@@ -137,6 +137,7 @@ fn has(protocol: &Protocol, need: Need) -> bool {
         Need::Cookies => protocol.keeps_cookies(),
         Need::SendEvery => protocol.send_every().is_some(),
         Need::Opening => protocol.opening().is_some(),
+        Need::Proxy => protocol.has_tunnels(),
         Need::Tls
         | Need::Checks
         | Need::Heartbeat

@@ -62,9 +62,9 @@ fn digest(what: &str, mut value: Value) -> String {
 fn remove_places(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, of| !(key == "relative" && of.is_null()));
+            map.retain(|key, of| !(["relative", "proxy"].contains(&&**key) && of.is_null()));
             map.retain(|key, _| {
-                !["spot", "line", "condition", "written", "is_default"].contains(&&**key)
+                !["spot", "line", "condition", "written", "is_default", "tunnels"].contains(&&**key)
             });
             map.values_mut().for_each(remove_places);
         }

@@ -66,6 +66,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
             endpoint: Endpoint::Hosts(Vec::new()),
             tls: None,
             proxy_protocol: None,
+            proxy: None,
             resolve: Vec::new(),
             dns: None,
             probe: true,

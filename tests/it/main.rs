@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
 mod formats;
+mod forward_proxy;
 mod going;
 mod hostile;
 mod hosts;

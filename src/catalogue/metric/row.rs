@@ -158,6 +158,8 @@ pub enum Need {
     Opening,
     /// Messages that are sent every so often.
     SendEvery,
+    /// A forward proxy with tunnels.
+    Proxy,
 }
 
 impl Need {
@@ -165,6 +167,7 @@ impl Need {
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Tls => ("TLS", "tls = {}"),
+            Self::Proxy => ("a tunnel through a forward proxy", "proxy = \"http://proxy:3128\""),
             Self::Checks => ("checks", "expect = { status = 200 }"),
             Self::Heartbeat => {
                 ("a heartbeat", "heartbeat = { from = \"server\", every = \"60s\" }")

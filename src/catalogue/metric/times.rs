@@ -44,6 +44,16 @@ rows! {
             samples: Samples::Connects,
             ..TIME
         },
+        /// Of `connect.time`, the exchange with a forward proxy that opens a tunnel (`CONNECT`).
+        ProxyTime = MetricRow {
+            name: "proxy_time",
+            formula: "tunnel open - TCP connected, of connections that opened",
+            protocols: Protocols::REQUESTS,
+            all_phases: Protocols::ALL,
+            needs: &[Need::Proxy],
+            samples: Samples::Connects,
+            ..TIME
+        },
         /// Of `connect.time`, the TLS handshake.
         TlsTime = MetricRow {
             name: "tls.time",

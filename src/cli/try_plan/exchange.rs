@@ -41,11 +41,14 @@ pub(super) fn write(
 }
 
 fn connected(opened: &OpenedConnection) -> String {
-    let OpenedConnection { to, connect_ns, tls_ns, is_resumed } = opened;
+    let OpenedConnection { to, connect_ns, proxy_ns, tls_ns, is_resumed } = opened;
     let mut words = format!("connected to {to}");
     // A String takes all that is written to it.
     if let Some(ns) = connect_ns {
         let _ = write!(words, " in {}", figure::time(*ns as f64));
+    }
+    if let Some(ns) = proxy_ns {
+        let _ = write!(words, ", tunnel by the proxy in {}", figure::time(*ns as f64));
     }
     if let Some(ns) = tls_ns {
         let how = if *is_resumed { "resumed" } else { "full handshake" };
@@ -108,10 +111,11 @@ fn judged(page: &mut Transcript<'_>, protocol: &Protocol, request: usize, end: &
 fn times(exchange: &HttpExchange) -> String {
     let mut parts: Vec<(&str, u64)> = Vec::new();
     let (mut opening, mut whole) = (0, 0);
-    if let Some(OpenedConnection { connect_ns, tls_ns, .. }) = &exchange.connection {
+    if let Some(OpenedConnection { connect_ns, proxy_ns, tls_ns, .. }) = &exchange.connection {
         parts.extend(connect_ns.map(|ns| ("connect", ns)));
+        parts.extend(proxy_ns.map(|ns| ("proxy", ns)));
         parts.extend(tls_ns.map(|ns| ("TLS", ns)));
-        opening = connect_ns.unwrap_or(0) + tls_ns.unwrap_or(0);
+        opening = connect_ns.unwrap_or(0) + proxy_ns.unwrap_or(0) + tls_ns.unwrap_or(0);
     }
     if let (Some(_), Some(ended)) = (&exchange.sent, exchange.ended_ns) {
         if let Some(first) = exchange.first_byte_ns {

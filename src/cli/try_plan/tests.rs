@@ -29,6 +29,7 @@ fn failed() -> HttpExchange {
         connection: Some(OpenedConnection {
             to: "127.0.0.1:1".to_owned(),
             connect_ns: Some(200_000),
+            proxy_ns: None,
             tls_ns: Some(3_000_000),
             is_resumed: false,
         }),

@@ -192,11 +192,12 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     /// Continues the TLS handshake of a connection; a plain one is done at once.
-    fn secure(&mut self, slot: u32, event: Ready, now: u64) {
+    pub(super) fn secure(&mut self, slot: u32, event: Ready, now: u64) {
         let entry = self.slots.get(slot);
         let Some(connection) = &mut entry.connection else { return };
         match self.host.secure(connection, entry.number) {
             Ok(Handshake::Pending) => return,
+            Ok(Handshake::Tunnelled) => return self.tunnelled(slot, event, now),
             Ok(Handshake::NotNeeded) => self.connected(slot, Ok(()), now),
             Ok(secured) => {
                 // Cryptography takes time.

@@ -8,9 +8,10 @@ use crate::units::slot;
 use crate::workload::Route;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Handshake, Http1Connection, Http2Stream, PeerSettings,
-    RequestError, RequestOutcome, RequestSet, Transferred, UserSession,
+    RequestError, RequestOutcome, RequestSet, Transferred, TunnelState, UserSession,
 };
 use rustls::client::UnbufferedClientConnection;
+use std::os::fd::BorrowedFd;
 
 /// A connection of a slot, and which address it goes to. Streams belong to a pool.
 pub(crate) struct HttpConnection {
@@ -18,6 +19,8 @@ pub(crate) struct HttpConnection {
     address: u32,
     /// It has its TLS session.
     has_tls_session: bool,
+    /// How far its tunnel has come, where it needs one.
+    pub(super) tunnel: TunnelState,
 }
 
 enum ConnectionKind {
@@ -38,7 +41,7 @@ impl HttpConnection {
     }
 
     fn new(kind: ConnectionKind, address: usize) -> Self {
-        Self { kind, address: slot(address), has_tls_session: false }
+        Self { kind, address: slot(address), has_tls_session: false, tunnel: TunnelState::New }
     }
 
     /// Index into `Load::addresses`.
@@ -49,6 +52,15 @@ impl HttpConnection {
     /// Whether it still needs a TLS session; true once.
     pub(super) fn needs_tls_session(&mut self) -> bool {
         !std::mem::replace(&mut self.has_tls_session, true)
+    }
+
+    /// The socket of a connection that is opening.
+    pub(super) fn socket<'a>(&'a self, pool: Option<&'a ConnectionPool>) -> Option<BorrowedFd<'a>> {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => Some(connection.socket()),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.socket(*id),
+            (ConnectionKind::Http2Stream(..), None) => None,
+        }
     }
 
     pub(super) fn open(

@@ -32,6 +32,7 @@ mod slots;
 mod sockets;
 mod stages;
 mod timers;
+mod tunnels;
 mod users;
 mod waiting_for_rows;
 

@@ -29,6 +29,8 @@ pub(super) struct ObservedSockets {
     /// When the connection in progress began to open, and when it had opened.
     began_ns: u64,
     opened_ns: u64,
+    /// When the tunnel of a forward proxy was open.
+    tunnelled_ns: Option<u64>,
     /// The connection that was opened for the next exchange.
     connection: Option<OpenedConnection>,
     /// Exchanges in order; the last one may still be in progress.
@@ -50,6 +52,7 @@ impl ObservedSockets {
             variables,
             began_ns: 0,
             opened_ns: 0,
+            tunnelled_ns: None,
             connection: None,
             exchanges: Vec::new(),
         })
@@ -75,10 +78,12 @@ impl ObservedSockets {
 
     fn opened(&mut self, number: u64, tls: Option<(u64, bool)>) {
         let opened_ns = self.opened_ns;
+        let tunnelled_ns = self.tunnelled_ns.take();
         self.connection = Some(OpenedConnection {
             to: self.load.route(number).to.to_string(),
             connect_ns: Some(opened_ns.saturating_sub(self.began_ns)),
-            tls_ns: tls.map(|(now, _)| now.saturating_sub(opened_ns)),
+            proxy_ns: tunnelled_ns.map(|at_ns| at_ns.saturating_sub(opened_ns)),
+            tls_ns: tls.map(|(now, _)| now.saturating_sub(tunnelled_ns.unwrap_or(opened_ns))),
             is_resumed: tls.is_some_and(|(_, resumed)| resumed),
         });
     }
@@ -150,6 +155,7 @@ impl HttpHost for ObservedSockets {
         let now = self.host.now_ns();
         match handshake {
             Handshake::Pending => {}
+            Handshake::Tunnelled => self.tunnelled_ns = Some(now),
             Handshake::NotNeeded => self.opened(number, None),
             Handshake::Full => self.opened(number, Some((now, false))),
             Handshake::Resumed => self.opened(number, Some((now, true))),

@@ -9,13 +9,14 @@ use super::super::worker::{Epoll, Host, Precision, Ready, SlotId, Sockets};
 use super::connection::HttpConnection;
 use super::host::{Capacity, HttpHost};
 use super::pool::ConnectionPool;
+use super::tunnels::tunnel_requests;
 use crate::plan::{GeneratedKind, Http, HttpVersion};
 use crate::record::ConnectionEnd;
 use crate::units::Address;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, FailedResponse, Handshake, Http1Connection,
     PeerSettings, RequestError, RequestOutcome, RequestSet, SentRequest, SessionUpdate,
-    Transferred, UserSession,
+    Transferred, TunnelState, UserSession,
 };
 use std::io;
 use std::os::fd::AsFd;
@@ -34,6 +35,8 @@ const POOLED: u32 = 1 << 31;
 pub(crate) struct HttpSockets {
     load: Load,
     request_sets: Vec<RequestSet>,
+    /// What asks a forward proxy for a tunnel, by address; empty where none is needed.
+    tunnels: Vec<Box<[u8]>>,
     buffers: Buffers,
     /// Connections that are shared; `None`: each slot has its own.
     pool: Option<ConnectionPool>,
@@ -65,12 +68,33 @@ impl HttpSockets {
         };
         let tells_time = http.generates(|kind| matches!(kind, GeneratedKind::Now(_)));
         let (buffers, rendered) = (buffers(), Vec::new());
-        let sockets = Self { load, request_sets, buffers, pool, rendered, tells_time };
+        let tunnels = tunnel_requests(&load, http);
+        let sockets = Self { load, request_sets, tunnels, buffers, pool, rendered, tells_time };
         Epoll::new(clock, link, Precision::Timer, EVENTS, sockets)
     }
 }
 
 impl HttpSockets {
+    /// Begins or continues the exchange with a forward proxy, where there is one.
+    fn tunnel(
+        &mut self,
+        connection: &mut HttpConnection,
+        number: u64,
+    ) -> Result<Handshake, RequestError> {
+        let Self { load, tunnels, buffers, pool, .. } = self;
+        let Some(request) = tunnels.get(load.like(connection.address())) else {
+            return Ok(Handshake::NotNeeded);
+        };
+        let route = load.route_to(number, connection.address());
+        let mut tunnel = connection.tunnel;
+        let state = match connection.socket(pool.as_ref()) {
+            Some(socket) => tunnel.advance(socket, request, route, buffers),
+            None => Ok(Handshake::NotNeeded),
+        };
+        connection.tunnel = tunnel;
+        state.inspect_err(|error| connection.fail(pool.as_mut(), error))
+    }
+
     /// The request that was written last, or one that is sent as it was prepared.
     pub(super) fn last_sent(&mut self, connection: &HttpConnection, request: u32) -> SentRequest {
         let written = std::mem::take(&mut self.rendered);
@@ -147,6 +171,10 @@ impl HttpHost for Epoll<HttpSockets> {
         connection: &mut HttpConnection,
         number: u64,
     ) -> Result<Handshake, RequestError> {
+        match self.sockets.tunnel(connection, number)? {
+            Handshake::NotNeeded => {}
+            state => return Ok(state),
+        }
         let route = self.sockets.load.route_to(number, connection.address());
         let mut end = None;
         if let Some(tls) = self.sockets.load.tls.as_ref().filter(|_| connection.needs_tls_session())
@@ -171,7 +199,9 @@ impl HttpHost for Epoll<HttpSockets> {
         securing: bool,
     ) -> RequestError {
         let route = self.sockets.load.route_to(number, connection.address());
-        let late = if securing {
+        let late = if securing && connection.tunnel == TunnelState::Asked {
+            RequestError::proxy_timeout(route)
+        } else if securing {
             RequestError::handshake_timeout(route)
         } else {
             RequestError::connect_timeout(route)

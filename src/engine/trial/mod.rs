@@ -55,6 +55,8 @@ pub struct OpenedConnection {
     pub to: String,
     /// How long it took to open, without TLS.
     pub connect_ns: Option<u64>,
+    /// How long a forward proxy took to open the tunnel; `None`: there is none.
+    pub proxy_ns: Option<u64>,
     /// How long its TLS handshake took; `None` without TLS.
     pub tls_ns: Option<u64>,
     /// Whether it went on with an earlier session.

@@ -78,6 +78,7 @@ const SPIKE_FEWEST: u64 = 10;
 const SPIKE_YOUNGEST: u64 = 2;
 
 impl Evidence<'_> {
+    #[expect(clippy::too_many_lines, reason = "an arm for each failure")]
     fn root_cause(&self, cause: Cause) -> RootCause {
         match cause.failure {
             Failure::TooManyFiles if cause.code == Errno::ENFILE as i32 => RootCause::SystemFiles,
@@ -91,6 +92,8 @@ impl Evidence<'_> {
             Failure::NotPermitted if self.over_unix => RootCause::SocketFile,
             Failure::NotPermitted => RootCause::Firewall,
             Failure::Refused => RootCause::Refused,
+            _ if cause.at == FailureStage::Proxy => RootCause::ProxyRefused,
+            Failure::ProxyRefused => RootCause::ProxyRefused,
             Failure::ConnectTimeout if cause.at == FailureStage::Tls => RootCause::TlsStalled,
             Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Tls => {
                 RootCause::TlsFailed

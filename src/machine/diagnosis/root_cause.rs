@@ -11,6 +11,9 @@ pub(super) fn without_unknown_route(words: &str) -> String {
     words.replace(&format!(" on {UNKNOWN_ROUTE}"), "").trim_end_matches(',').to_owned()
 }
 
+/// What to do about a forward proxy that refuses.
+const PROXY_FIX: &str = "the sample in failures.csv has its answer: correct the name and password in proxy (407), allow the target in the proxy's rules (403), or see why the proxy cannot reach it (502, 504)";
+
 impl RootCause {
     /// The event on `route` in words, with the age of a spike of deaths where that is it.
     pub(super) fn because(self, route: &str, spike: Option<(u64, u64)>) -> String {
@@ -133,6 +136,7 @@ impl RootCause {
             Self::TlsFailed => {
                 "the sample in failures.csv has the reason: correct ca or server_name in the target's tls, replace its certificate, or use an address without TLS"
             }
+            Self::ProxyRefused => PROXY_FIX,
             Self::TlsStalled => {
                 "see whether the target's processors are busy with handshakes, or lower spawn_rate"
             }

@@ -221,6 +221,7 @@ fn the_way_and_the_target_are_told_apart() {
         (Failure::Reset, FailureStage::Tls, RootCause::TlsFailed, Side::Target),
         (Failure::ClosedByServer, FailureStage::Tls, RootCause::TlsFailed, Side::Target),
         (Failure::ConnectTimeout, FailureStage::Tls, RootCause::TlsStalled, Side::Target),
+        (Failure::ProxyRefused, FailureStage::Proxy, RootCause::ProxyRefused, Side::Network),
         (Failure::BadHttp, FailureStage::Request, RootCause::WrongProtocol, Side::Target),
     ] {
         assert_eq!(Case::of(&cause(failure, phase)).first(), (root_cause, side), "{failure}");

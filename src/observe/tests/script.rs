@@ -120,6 +120,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         shown: vec![format!("{host}:{port}")],
         tls: None,
         proxy_protocol: None,
+        proxy: None,
         resolve: Vec::new(),
         dns: None,
         probe: true,

@@ -51,6 +51,7 @@ impl Plan {
                 tls,
                 // Nothing of the path is measured.
                 proxy_protocol: None,
+                proxy: None,
                 resolve: Vec::new(),
                 dns: None,
                 probe: false,
@@ -91,6 +92,7 @@ fn busy(http: &Http) -> Http {
     let mut busy = http.clone();
     busy.think_time = ThinkTime::default();
     busy.within.clear();
+    (busy.proxy, busy.tunnels) = (None, false);
     for request in &mut busy.requests {
         request.think_time = None;
         request.checks.clear();

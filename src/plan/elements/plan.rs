@@ -110,6 +110,7 @@ pub(in crate::plan) fn lower(
         scale,
         target_names: raw_targets.names().collect(),
         secured: secured(raw_targets),
+        tunnelled: tunnelled(raw_targets),
         targets_known: raw.targets.given().is_some(),
     };
     check_names("target", &raw.targets, errors);
@@ -126,6 +127,14 @@ pub(in crate::plan) fn lower(
         scenarios.push(scenario);
     }
     let targets = target::targets(raw_targets, &users, errors);
+    for scenario in &mut scenarios {
+        let target = targets.get(scenario.target);
+        let place = raw_targets.0.get(scenario.target).and_then(|(_, raw)| raw.as_ref());
+        let place = place.and_then(|raw| raw.value.proxy.key());
+        if let (Some(target), Some(at)) = (target, place) {
+            scenario.protocol.use_proxy(target, at, errors);
+        }
+    }
     let names: Vec<&str> = raw_scenarios.read().map(|(key, _)| key.name.as_str()).collect();
     let keep = overrides::only(overrides, &names, errors);
     check_waits(raw_scenarios, &scenarios, errors);
@@ -188,6 +197,16 @@ fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
         })
     };
     targets.0.iter().map(|(_, target)| tls(target)).collect()
+}
+
+/// Whether connections to each target go through tunnels of a forward proxy.
+fn tunnelled(targets: &Named<RawTarget>) -> Vec<bool> {
+    let tunnel = |target: &Option<At<RawTarget>>| {
+        target.as_ref().is_none_or(|target| {
+            !target.value.proxy.is_absent() && tls::is_secure(&target.value.address)
+        })
+    };
+    targets.0.iter().map(|(_, target)| tunnel(target)).collect()
 }
 
 /// The plan with only the selected scenarios and their targets.

@@ -2,9 +2,11 @@
 
 use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
+use crate::plan::error::Errors;
+use crate::plan::span::Span;
 use crate::plan::{
     Churn, Close, Data, Heartbeat, HoldSettings, Http, HttpVersion, Lifetime, OnFull,
-    OpeningMessages, Request, SendEvery,
+    OpeningMessages, Request, SendEvery, Target,
 };
 use crate::units::{Count, Time};
 
@@ -164,8 +166,20 @@ impl Protocol {
             Need::Messages => has(|hold| {
                 hold.expect.is_some() || hold.greeting.is_some() || hold.heartbeat.is_some()
             }),
-            Need::Tls | Need::Rate => true,
+            Need::Tls | Need::Rate | Need::Proxy => true,
         }
+    }
+
+    /// Sends requests by the forward proxy of their target; `at`: where the plan says so.
+    pub(in crate::plan) fn use_proxy(&mut self, target: &Target, at: Span, errors: &mut Errors) {
+        if let Self::Http(http) = self {
+            http.use_proxy(target, at, errors);
+        }
+    }
+
+    /// Whether connections go through tunnels of a forward proxy.
+    pub fn has_tunnels(&self) -> bool {
+        self.http().is_some_and(|http| http.tunnels)
     }
 
     /// The heartbeat settings of a connection.

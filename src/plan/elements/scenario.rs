@@ -84,6 +84,8 @@ pub(in crate::plan) struct Context<'a> {
     pub monitors: &'a [Monitor],
     /// Whether connections to each target are secured.
     pub secured: Vec<bool>,
+    /// Whether connections to each target go through tunnels of a forward proxy.
+    pub tunnelled: Vec<bool>,
     /// Whether all targets could be read, so that an unknown name is really unknown.
     pub targets_known: bool,
 }

@@ -10,6 +10,9 @@ use url::{Position, Url};
 #[derive(Debug, Clone)]
 pub(super) struct BaseUrl {
     pub(super) url: HttpUrl,
+    /// What precedes the path in the first line: `http://host` where a forward proxy takes
+    /// requests, and else nothing.
+    pub(super) before_path: String,
     /// The host of the URL, without its port.
     own: String,
     /// The value of `Host` for each address of the target.
@@ -28,9 +31,16 @@ impl BaseUrl {
     ) -> Self {
         let addresses = all.iter().map(|url| url.host_header.to_string()).collect();
         let (url, own) = (url.clone(), String::new());
-        let mut base_url = Self { url, own, addresses, redirects, limits };
+        let before_path = String::new();
+        let mut base_url = Self { url, before_path, own, addresses, redirects, limits };
         base_url.own = base_url.parsed(&base_url.url.host_header);
         base_url
+    }
+
+    /// The same where a forward proxy takes the requests.
+    pub(super) fn by_proxy(mut self) -> Self {
+        self.before_path = format!("http://{}", self.url.host_header);
+        self
     }
 
     fn scheme(&self) -> &'static str {

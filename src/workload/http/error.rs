@@ -89,6 +89,30 @@ impl RequestError {
         Self::new(failure, phase, format!("{}: {words}", way(route)))
     }
 
+    /// A tunnel that a forward proxy did not open.
+    pub(super) fn proxy(route: Route<'_>, cause: Cause, error: &io::Error) -> Self {
+        Self { cause, sample: format!("{}, the proxy: {error}", way(route)) }
+    }
+
+    /// A tunnel that a forward proxy refused to open.
+    pub(super) fn proxy_refused(route: Route<'_>, status: u16) -> Self {
+        let words = match status {
+            401 | 407 => "it wants credentials: `proxy = \"http://NAME:PASSWORD@HOST:PORT\"`",
+            502..=504 => "it cannot reach the target",
+            _ => "it refuses",
+        };
+        let cause =
+            Cause { failure: Failure::ProxyRefused, at: FailureStage::Proxy, code: status.into() };
+        let sample = format!("{}, the proxy answered CONNECT with {status}: {words}", way(route));
+        Self { cause, sample }
+    }
+
+    /// A tunnel that a forward proxy did not open in time.
+    pub(crate) fn proxy_timeout(route: Route<'_>) -> Self {
+        let sample = format!("{}: the proxy did not answer CONNECT in time", way(route));
+        Self::new(Failure::ConnectTimeout, FailureStage::Proxy, sample)
+    }
+
     /// A connection that was open, and could not be secured.
     pub(crate) fn handshake(route: Route<'_>, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(route));

@@ -7,7 +7,7 @@ use super::error::RequestError;
 use super::inspector::{Extracted, ResponseInspector};
 use super::judge::{BodySink, ResponseJudgement, judge};
 use super::request_set::PreparedRequest;
-use crate::record::{Failure, FailureStage};
+use crate::record::{Cause, Failure, FailureStage};
 use crate::units::narrow32;
 
 /// The outcome of one request that was sent. Times are nanoseconds of the caller's clock.
@@ -209,6 +209,10 @@ impl Exchange {
         let ResponseJudgement { mut error, broken, lacks, extracted } =
             judge(prepared, status.unwrap_or(0), wrong_body.err(), inspection);
         if let Some(error) = &mut error {
+            if prepared.by_proxy && status == Some(407) {
+                error.cause =
+                    Cause { failure: Failure::ProxyRefused, at: FailureStage::Proxy, code: 407 };
+            }
             self.show_answer(prepared, error, status);
             prepared.response_failed(status.unwrap_or(0), self.capture.is_some());
         }

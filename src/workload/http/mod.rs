@@ -54,6 +54,7 @@ mod sent;
 mod session;
 mod test_data;
 mod transport;
+mod tunnel;
 
 pub(crate) use capture::CapturedResponse;
 pub(crate) use error::{PeerSettings, RequestError};
@@ -73,6 +74,7 @@ pub(crate) use sent::SentRequest;
 pub(crate) use session::{SessionUpdate, UserSession};
 pub(crate) use test_data::{DataFile, InvalidPaths, ScenarioFiles, TestData};
 pub(crate) use transport::{Buffers, Handshake};
+pub(crate) use tunnel::{TunnelState, request as tunnel_request};
 
 #[cfg(test)]
 mod tests;

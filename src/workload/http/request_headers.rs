@@ -42,6 +42,11 @@ pub(super) fn headers(
     .collect();
     // Headers of the plan replace the default ones.
     headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| **own != **name));
+    if let Some(value) = http.proxy.as_ref().filter(|_| !http.tunnels)
+        && let Some(value) = &value.authorization
+    {
+        headers.push(("proxy-authorization".to_owned(), value.as_str().into()));
+    }
     let mut closes = false;
     for (name, value) in &request.headers {
         let mut tokens = value.fixed().unwrap_or_default().split(',').map(str::trim);

@@ -54,6 +54,8 @@ pub(super) struct PreparedRequest {
     /// How many of them are body; zero where they are filled in.
     pub(super) body_bytes: u64,
     pub(super) is_head: bool,
+    /// Whether a forward proxy takes it.
+    pub(super) by_proxy: bool,
     pub(super) limits: AnswerLimits,
     retry: Retry,
     /// Whether it asks the server to close the connection.
@@ -96,6 +98,8 @@ impl RequestSet {
     ) -> Result<Self, RequestSetError> {
         let variables = variables(http);
         let base_url = BaseUrl::new(url, all, http.redirects, http.limits);
+        let takes_requests = http.proxy.is_some() && !http.tunnels;
+        let base_url = if takes_requests { base_url.by_proxy() } else { base_url };
         let secrets = Arc::new(http.secrets.clone());
         let prepare = |request| {
             PreparedRequest::new(request, (http, &secrets), &base_url, test_data, &variables)
@@ -272,6 +276,7 @@ impl PreparedRequest {
             body_bytes: body_bytes.unwrap_or(0),
             request_template: changed.then(|| Box::new(request_template)),
             is_head: method == Method::HEAD,
+            by_proxy: !base_url.before_path.is_empty(),
             limits: http.limits,
             retry: request.retry,
             closes,

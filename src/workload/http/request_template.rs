@@ -113,7 +113,11 @@ impl RequestTemplate {
         let bare = redirect.is_some_and(|redirect| redirect.as_get);
         let method = if bare && self.method != "HEAD" { "GET" } else { &self.method };
         // A Vec takes all that is written to it.
-        let _ = write!(out, "{method} {path} HTTP/1.1\r\n");
+        let _ = match base_url.before_path.as_str() {
+            "" => write!(out, "{method} {path} HTTP/1.1\r\n"),
+            whole if path == "*" => write!(out, "{method} {whole} HTTP/1.1\r\n"),
+            whole => write!(out, "{method} {whole}{path} HTTP/1.1\r\n"),
+        };
         let mut said_cookie = false;
         for (name, parts) in &self.headers {
             // They describe a body that is not sent any more.

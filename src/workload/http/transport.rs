@@ -41,6 +41,8 @@ pub(crate) enum Handshake {
     Pending,
     /// There is nothing to secure.
     NotNeeded,
+    /// The tunnel of a forward proxy is open; nothing is secured yet.
+    Tunnelled,
     /// By a whole handshake.
     Full,
     /// By going on with an earlier session.

@@ -89,6 +89,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
             endpoint: Endpoint::Builtin(Builtin::Http(server)),
             tls: None,
             proxy_protocol: None,
+            proxy: None,
             resolve: Vec::new(),
             dns: None,
             probe: true,

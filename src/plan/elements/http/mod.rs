@@ -27,10 +27,13 @@ use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::http::request::requests;
 use crate::plan::elements::http::think_time::ThinkTime;
 use crate::plan::elements::http::version::HttpVersion;
+use crate::plan::elements::target::forward_proxy::ForwardProxy;
+use crate::plan::elements::target::{Endpoint, Target};
 use crate::plan::error::Errors;
 use crate::plan::generated::GeneratedKind;
 use crate::plan::raw::Field;
 use crate::plan::raw::{count, time, time_within};
+use crate::plan::span::Span;
 use crate::plan::text::Placeholder;
 use crate::plan::{AnswerLimits, Data, Level, Request, Secrets, Stage};
 use crate::units::{Count, Time, narrow32, uri};
@@ -39,6 +42,7 @@ use std::time::Duration;
 
 /// The behaviour of an HTTP user.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Http {
     /// At least one.
     pub requests: Vec<Request>,
@@ -57,6 +61,10 @@ pub struct Http {
     pub redirects: u32,
     /// Whether answers may come in gzip.
     pub compression: bool,
+    /// The forward proxy of the target.
+    pub proxy: Option<ForwardProxy>,
+    /// Whether it leads connections through tunnels, and does not take requests itself.
+    pub tunnels: bool,
     /// The pause between an answer and the next request of the same user; zero by default.
     pub think_time: ThinkTime,
     /// From the request's start to the last byte of the answer.
@@ -91,6 +99,19 @@ pub enum OnFull {
 }
 
 impl Http {
+    /// Sends requests by the forward proxy of their target, if it has one; `at`: where the plan
+    /// says so.
+    pub(in crate::plan) fn use_proxy(&mut self, target: &Target, at: Span, errors: &mut Errors) {
+        let Endpoint::Urls(urls) = &target.endpoint else { return };
+        self.tunnels = target.proxy.is_some() && urls.iter().any(|url| url.is_secure);
+        self.proxy.clone_from(&target.proxy);
+        if self.proxy.is_some() && !self.tunnels && self.version != HttpVersion::Http1 {
+            errors
+                .add(at, "a proxy takes requests to `http://` addresses over HTTP/1.1 alone")
+                .help("leave `version = \"2\"` out, or write `https://` in the target's address");
+        }
+    }
+
     /// The host that all requests say by their header `host`, in lower case, without a port; `None`
     /// where one says another, or none.
     pub fn host(&self) -> Option<String> {
@@ -218,6 +239,8 @@ pub(super) fn http(
     let mut requests = requests(field, steps, rows, &mut names, errors);
     authorize(&raw.auth, &mut requests, (rows, steps), errors);
     let mut http = Http {
+        proxy: None,
+        tunnels: false,
         in_steps: !raw.steps.is_absent(),
         requests,
         checks: names.0,

@@ -212,6 +212,31 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, AddressProblem> {
     Ok(HttpUrl { is_secure, site: Site::Host(place), host_header, path: parsed })
 }
 
+/// Reads the address of a forward proxy, whose scheme is this.
+pub(in crate::plan) fn proxy(scheme: Option<&str>, text: &str) -> Result<HostPort, AddressProblem> {
+    let Some((_, rest)) = text.split_once("://") else {
+        let rest = text.trim_end_matches('/');
+        return problem("a proxy is a URL", format!("write `\"http://{rest}\"`"));
+    };
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    if scheme != Some("http") {
+        return problem(
+            "a proxy is a URL that begins with `http://`: TLS to the proxy and SOCKS are not supported",
+            format!("write `\"http://{rest}\"`"),
+        );
+    }
+    if let Some((host, _)) = rest.split_once(['/', '?', '#']) {
+        return problem("a proxy has no path", format!("write `\"http://{host}\"`"));
+    }
+    authority(rest, None).map_err(|wrong| match wrong.message {
+        "the port is missing" => AddressProblem {
+            help: Some(format!("write `\"http://{rest}:3128\"`, with the right port")),
+            ..wrong
+        },
+        _ => wrong,
+    })
+}
+
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
 fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, AddressProblem> {
     if text.is_empty() {

@@ -56,6 +56,10 @@ table! {
         /// Each connection begins with a header of the PROXY protocol, which tells the target's
         /// proxy whose it is: `v1` (a line) or `v2` (binary).
         proxy_protocol: ProxyWord,
+        /// http: a forward proxy, `http://proxy:3128`, or `http://name:password@proxy:3128`.
+        /// Requests to `http://` addresses are sent to it with their whole URL, a tunnel
+        /// (`CONNECT`) leads to `https://` ones. The environment's `http_proxy` is not used.
+        proxy: Text,
         /// The addresses of names, used in place of a lookup: `{ "shop.example" = "127.0.0.1" }`,
         /// or `"shop.example:8443"` for one port alone; one address or a list. `Host`, the name in
         /// TLS and the certificate's stay those of the name.

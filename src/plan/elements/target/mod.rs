@@ -5,6 +5,7 @@ pub(in crate::plan) mod builtin;
 pub(in crate::plan) mod dns;
 pub(in crate::plan) mod fault_conflict;
 pub(in crate::plan) mod faults;
+pub(in crate::plan) mod forward_proxy;
 pub(in crate::plan) mod keys;
 pub(in crate::plan) mod proxy_protocol;
 pub(in crate::plan) mod resolve;
@@ -18,6 +19,7 @@ use crate::plan::elements::target::address::HostPort;
 use crate::plan::elements::target::address::HttpUrl;
 use crate::plan::elements::target::address::Site;
 use crate::plan::elements::target::dns::Dns;
+use crate::plan::elements::target::forward_proxy::ForwardProxy;
 use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::proxy_protocol::ProxyVersion;
 use crate::plan::elements::target::resolve::FixedName;
@@ -43,6 +45,8 @@ pub struct Target {
     pub tls: Option<Tls>,
     /// Each connection begins with this header; `None`: with none.
     pub proxy_protocol: Option<ProxyVersion>,
+    /// The forward proxy through which connections go; `None`: through none.
+    pub proxy: Option<ForwardProxy>,
     /// Names whose addresses the plan gives; the others are looked up.
     pub resolve: Vec<FixedName>,
     /// Names are looked up again during a run; `None`: they keep the addresses of its start.
@@ -105,8 +109,28 @@ pub(in crate::plan) fn targets(
             let raw = &given.value;
             dns::dns(&raw.dns, &raw.address, (&endpoint, &resolve), errors)
         });
+        let proxy = given.as_ref().and_then(|given| {
+            let raw = &given.value;
+            let is_http = mine.iter().all(|user| user.protocol == ProtocolWord::Http);
+            let others = [
+                ("resolve", raw.resolve.key()),
+                ("dns", raw.dns.key()),
+                ("proxy_protocol", raw.proxy_protocol.key()),
+            ];
+            forward_proxy::forward_proxy(&raw.proxy, &endpoint, is_http, &others, errors)
+        });
         let name = key.name.clone();
-        targets.push(Target { name, endpoint, shown, tls, proxy_protocol, resolve, dns, probe });
+        targets.push(Target {
+            name,
+            endpoint,
+            shown,
+            tls,
+            proxy_protocol,
+            proxy,
+            resolve,
+            dns,
+            probe,
+        });
     }
     targets
 }

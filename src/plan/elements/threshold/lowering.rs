@@ -35,6 +35,7 @@ pub(in crate::plan) fn thresholds(
     let seen = ThresholdContext {
         protocol,
         secured: context.secured.get(target).copied().unwrap_or(true),
+        tunnelled: context.tunnelled.get(target).copied().unwrap_or(true),
         stages: &stages.list,
         overrides: context.overrides,
     };

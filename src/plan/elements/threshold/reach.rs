@@ -16,6 +16,8 @@ pub(in crate::plan) struct ThresholdContext<'a> {
     pub protocol: &'a Protocol,
     /// Whether its connections are secured.
     pub secured: bool,
+    /// Whether they go through tunnels of a forward proxy.
+    pub tunnelled: bool,
     pub stages: &'a [Stage],
     pub overrides: &'a Overrides,
 }
@@ -51,13 +53,17 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
     let missing = metric.row().needs.iter().find(|need| !is_met(**need, seen))?;
     let (what, line) = missing.words();
     let has_none = match missing {
-        Need::Tls => "this scenario's target has none",
+        Need::Tls | Need::Proxy => "this scenario's target has none",
         _ => "this scenario has none",
     };
     let help = match missing {
         Need::Tls if seen.protocol.row().lasts => "add `tls = {}` to the target".to_owned(),
         Need::Tls => {
             "write `https://` in the target's address, or `tls = {}` beside `builtin`".to_owned()
+        }
+        Need::Proxy => {
+            "`proxy_time` is that of `CONNECT`: it needs `proxy`, and an address with `https://`"
+                .to_owned()
         }
         Need::Checks => format!("write what a response must be: `{line}`"),
         _ => format!("add `{line}` to the scenario"),
@@ -69,6 +75,7 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
 fn is_met(need: Need, seen: &ThresholdContext<'_>) -> bool {
     match need {
         Need::Tls => seen.secured,
+        Need::Proxy => seen.tunnelled,
         Need::Rate => true,
         of_protocol => seen.protocol.meets(of_protocol),
     }
