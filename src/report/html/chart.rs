@@ -1,6 +1,7 @@
 //! Turns series of numbers into charts: an SVG, a legend, and the values that a reader's cursor
 //! shows.
 
+use super::axis::Axis;
 use super::chart_unit::ChartUnit;
 use crate::report::foreign::visible;
 use maud::{Markup, PreEscaped, html};
@@ -12,13 +13,16 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthStr;
 
 /// Width and height of a chart; pages scale it.
-const SIZE: (u32, u32) = (560, 200);
+const SIZE: (u32, u32) = (560, 206);
 
 /// Room for the labels of the axes, and to the right of the plot.
 const LEFT: u32 = 66;
 const BELOW: u32 = 24;
 const RIGHT: u32 = 14;
-const ABOVE: u32 = 6;
+const ABOVE: u32 = 8;
+
+/// Room above the plot for the names of the stages.
+const ABOVE_BANDS: u32 = 20;
 
 /// Width of a letter of a stage's name, and the room around the name.
 const LETTER: f64 = 6.0;
@@ -66,15 +70,6 @@ impl ChartSeries {
 /// Four significant digits: more is seen neither in a line nor by a cursor.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
-}
-
-/// The labels of the x axis.
-#[derive(Debug, Clone)]
-pub(super) enum Axis {
-    /// Seconds of the run, to its end.
-    Seconds(f64),
-    /// Percentiles: x is the number of nines, `-log10(1 - q)`.
-    Nines(f64),
 }
 
 /// A chart in the making.
@@ -133,7 +128,7 @@ impl Chart {
             unit: self.unit,
             left: share(LEFT),
             right: share(width - RIGHT),
-            max: self.x_max(),
+            max: self.axis.max(),
             nines: matches!(self.axis, Axis::Nines(_)),
             x: &self.x,
             series: &self.series,
@@ -162,10 +157,8 @@ impl Chart {
         })
     }
 
-    fn x_max(&self) -> f64 {
-        match self.axis {
-            Axis::Seconds(max) | Axis::Nines(max) => max.max(f64::MIN_POSITIVE),
-        }
+    fn above(&self) -> u32 {
+        if self.bands.is_empty() { ABOVE } else { ABOVE_BANDS }
     }
 
     fn svg(&self) -> Result<String, Box<dyn std::error::Error>> {
@@ -196,18 +189,9 @@ impl Chart {
         }
         if let Some(heat) = &self.heat {
             let end = svg.rfind("</svg>").unwrap_or(svg.len());
-            svg.insert_str(end, &heat.paths());
+            svg.insert_str(end, &heat.paths(self.above()));
         }
         Ok(svg)
-    }
-
-    /// The marks of the x axis; of percentiles there is one for each nine.
-    fn x_labels(&self) -> usize {
-        match self.axis {
-            Axis::Seconds(_) => 8,
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 6")]
-            Axis::Nines(most) => most as usize + 1,
-        }
     }
 
     fn tallest(&self) -> f64 {
@@ -227,24 +211,18 @@ impl Chart {
         Y: AsRangedCoord<Value = f64>,
         Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
     {
-        let x_max = self.x_max();
         let mut chart = ChartBuilder::on(root)
             .set_label_area_size(LabelAreaPosition::Left, LEFT)
             .set_label_area_size(LabelAreaPosition::Bottom, BELOW)
             .margin_right(RIGHT)
-            .margin_top(ABOVE)
-            .build_cartesian_2d(0.0..x_max, y)?;
+            .margin_top(self.above())
+            .build_cartesian_2d(self.axis, y)?;
         let grey = RGBColor(128, 128, 128);
         for (number, (from, to, _)) in self.bands.iter().enumerate() {
             let shade = if number % 2 == 0 { 0.10 } else { 0.03 };
             let corners = [(*from, range.start), (*to, range.end)];
             chart.draw_series([Rectangle::new(corners, grey.mix(shade).filled())])?;
         }
-        let label = |x: &f64| match self.axis {
-            _ if *x == 0.0 && !matches!(self.axis, Axis::Nines(_)) => "0".to_owned(),
-            Axis::Seconds(_) => crate::units::figure::time(*x * 1e9),
-            Axis::Nines(_) => nines(*x),
-        };
         chart
             .configure_mesh()
             .disable_x_mesh()
@@ -252,38 +230,35 @@ impl Chart {
             .bold_line_style(grey.mix(0.25))
             .axis_style(grey.mix(0.6))
             .label_style(("sans-serif", 12))
-            .x_labels(self.x_labels())
             .y_labels(5)
-            .x_label_formatter(&label)
+            .x_label_formatter(&|x| self.axis.label(*x))
             .y_label_formatter(&|value| self.unit.figure(*value))
             .draw()?;
-        for (from, name) in self.band_names(x_max) {
+        for (left, name) in self.band_names() {
             let style = ("sans-serif", 11).into_font().color(&grey);
-            let inset = x_max / 150.0;
-            chart.draw_series([Text::new(name, (from + inset, range.end), style)])?;
+            root.draw(&Text::new(name, (left, 4), style))?;
         }
         self.draw_series(&mut chart)
     }
 
-    /// The label at the start of each band: the names of the stages; their numbers where not every
-    /// name has room, and nothing where a number has none.
-    fn band_names(&self, x_max: f64) -> Vec<(f64, String)> {
-        let plot = f64::from(SIZE.0 - LEFT - RIGHT);
-        let fits = |from: &f64, to: &f64, name: &str| {
-            (to - from) / x_max * plot >= BAND_MARGIN + LETTER * name.width() as f64
+    /// The label above the start of each band, and where it begins: the names of the stages; their
+    /// numbers where not every name has room, and nothing where a number has none.
+    fn band_names(&self) -> Vec<(i32, String)> {
+        let scale = f64::from(SIZE.0 - LEFT - RIGHT) / self.axis.max();
+        let fits = |(from, to, name): &(f64, f64, String)| {
+            (to - from) * scale >= BAND_MARGIN + LETTER * name.width() as f64
         };
-        let names: Vec<(f64, f64, String)> = self
-            .bands
-            .iter()
-            .map(|(from, to, name)| (*from, *to, visible(name).into_owned()))
-            .collect();
+        let named =
+            |(from, to, name): &(f64, f64, String)| (*from, *to, visible(name).into_owned());
+        let names: Vec<_> = self.bands.iter().map(named).collect();
         let numbers = (1..).zip(&self.bands);
-        let numbers: Vec<(f64, f64, String)> =
+        let numbers: Vec<_> =
             numbers.map(|(number, (from, to, _))| (*from, *to, format!("{number}"))).collect();
-        let all_fit = names.iter().all(|(from, to, name)| fits(from, to, name));
-        let chosen = if all_fit { names } else { numbers };
-        let chosen = chosen.into_iter().filter(|(from, to, name)| fits(from, to, name));
-        chosen.map(|(from, _, name)| (from, name)).collect()
+        let chosen = if names.iter().all(fits) { names } else { numbers };
+        #[expect(clippy::cast_possible_truncation, reason = "within the chart")]
+        let left = |from: f64| (f64::from(LEFT) + from * scale) as i32 + 2;
+        let chosen = chosen.into_iter().filter(fits);
+        chosen.map(|(from, _, name)| (left(from), name)).collect()
     }
 
     fn draw_series<X, Y>(
@@ -348,11 +323,11 @@ fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
 impl Heat {
     /// One path for each strength of colour: one rectangle for each cell would be five times as
     /// long.
-    fn paths(&self) -> String {
+    fn paths(&self, above: u32) -> String {
         const STRENGTHS: usize = 8;
         let most = self.columns.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;
         let (left, right) = (f64::from(LEFT), f64::from(SIZE.0 - RIGHT));
-        let (top, bottom) = (f64::from(ABOVE), f64::from(SIZE.1 - BELOW));
+        let (top, bottom) = (f64::from(above), f64::from(SIZE.1 - BELOW));
         let width = (right - left) / self.columns.len().max(1) as f64;
         let rows = self.columns.first().map_or(1, Vec::len).max(1) as f64;
         let height = (bottom - top) / rows;
@@ -379,10 +354,4 @@ impl Heat {
         let shown = paths.iter().enumerate().filter(|(_, cells)| !cells.is_empty());
         shown.map(path).collect::<Vec<_>>().concat()
     }
-}
-
-/// `3` is 99.9%.
-fn nines(x: f64) -> String {
-    let share = 1.0 - 10_f64.powf(-x);
-    format!("{}%", (share * 1e7).round() / 1e5)
 }

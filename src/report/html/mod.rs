@@ -4,15 +4,18 @@
 //! **Invariant:** text of others is escaped by the templates; the policy of the page lets only its
 //! own script run, known by its hash, and nothing be loaded.
 
+mod axis;
 mod chart;
 mod chart_unit;
 mod document;
+mod environment;
 mod host;
 mod monitors;
 mod run_axis;
 mod scenario;
 pub mod sides;
 pub mod strip;
+mod worker_charts;
 
 pub use document::document;
 
@@ -42,6 +45,7 @@ fn page(run: &SavedRun) -> Markup {
         (monitors::monitors(run))
         (host::host(run))
         (health(run))
+        (environment::environment(run))
         (reproduce(run))
     };
     document(&title, "", &content)
@@ -55,8 +59,10 @@ fn heading(run: &SavedRun) -> Markup {
     };
     html! {
         header {
-            span class={ "verdict " (class) } { (run.judgement.verdict) }
-            h1 { (visible(&run.plan.name)) }
+            div.title {
+                span class={ "verdict " (class) } { (run.judgement.verdict) }
+                h1 { (visible(&run.plan.name)) }
+            }
             p { (visible(&said(run))) }
             @if let Some(text) = &run.plan.description { p.quiet { (visible(text)) } }
             p.quiet {
@@ -86,9 +92,9 @@ fn why(run: &SavedRun) -> Markup {
             section {
                 h2 { "Why INVALID" }
                 dl {
-                    @for breach in &run.judgement.breaches {
-                        dt { (breach.rule.name()) }
-                        dd { (visible(&breach.detail)) }
+                    @for of_rule in run.judgement.breaches.chunk_by(|one, next| one.rule == next.rule) {
+                        dt { (of_rule[0].rule.name()) }
+                        @for breach in of_rule { dd { (visible(&breach.detail)) } }
                     }
                 }
             }
@@ -120,7 +126,7 @@ fn health(run: &SavedRun) -> Markup {
         section {
             h2 { "What this run rests on" }
             @if !warned.is_empty() || !warnings.is_empty() {
-                h3 { "Warnings" }
+                h3 { "Why this run may be wrong" }
                 ul {
                     @for text in warnings.iter().chain(&warned) { li { (visible(text)) } }
                 }

@@ -1,6 +1,7 @@
 //! The time axis of a run, with the stages of a scenario as bands: what charts over time share.
 
-use super::chart::{Axis, Chart, ChartSeries};
+use super::axis::Axis;
+use super::chart::{Chart, ChartSeries};
 use super::chart_unit::ChartUnit;
 use crate::plan::Scenario;
 use crate::record::{ScenarioRecording, Transition};

@@ -1,6 +1,7 @@
 //! Turns one scenario into charts over time, its distribution, and its tables.
 
-use super::chart::{Axis, Chart, ChartSeries, Heat};
+use super::axis::Axis;
+use super::chart::{Chart, ChartSeries, Heat};
 use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
@@ -30,6 +31,8 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
     let view = ScenarioCharts {
+        run,
+        index,
         scenario,
         facts: &run.recording.scenarios[index],
         whole: &whole,
@@ -70,12 +73,14 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
 }
 
 /// The data of a scenario's charts.
-struct ScenarioCharts<'a> {
-    scenario: &'a Scenario,
+pub(super) struct ScenarioCharts<'a> {
+    pub(super) run: &'a SavedRun,
+    pub(super) index: usize,
+    pub(super) scenario: &'a Scenario,
     facts: &'a ScenarioRecording,
     whole: &'a Section<'a>,
-    points: &'a [TimelinePoint],
-    axis: RunAxis,
+    pub(super) points: &'a [TimelinePoint],
+    pub(super) axis: RunAxis,
 }
 
 impl ScenarioCharts<'_> {
@@ -103,38 +108,17 @@ impl ScenarioCharts<'_> {
         }
         charts.extend(self.heat(main));
         charts.extend([self.distribution(&[main, TimeMetric::FailedTime]), self.survival()]);
-        charts.push(self.axis.chart(
-            "Processors used by the workers",
-            ChartUnit::Count,
-            self.cpu(),
-        ));
-        charts.push(self.axis.chart(
-            "Processor time for each attempt",
-            ChartUnit::Time,
-            self.cost(),
-        ));
-        charts.push(self.axis.chart("Memory of the workers", ChartUnit::Bytes, self.memory()));
-        let each = vec![ChartSeries::new("resident", self.memory_each())];
-        charts.push(self.axis.chart(
-            "Memory of the workers for each open connection",
-            ChartUnit::Bytes,
-            each,
-        ));
-        charts.push(self.axis.chart(
-            "Latest start against the schedule",
-            ChartUnit::Time,
-            self.lag(),
-        ));
+        charts.extend(self.of_workers());
         charts
     }
 
     /// A value at each point that was measured.
-    fn each(&self, value: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<f64>> {
+    pub(super) fn each(&self, value: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<f64>> {
         self.points.iter().map(|point| (point.seconds > 0).then(|| value(point))?).collect()
     }
 
     /// How many a second; the run may have ended within the last one.
-    fn per_second(&self, amount: impl Fn(&TimelinePoint) -> f64) -> Vec<Option<f64>> {
+    pub(super) fn per_second(&self, amount: impl Fn(&TimelinePoint) -> f64) -> Vec<Option<f64>> {
         let half = self.axis.x.first().copied().unwrap_or(0.5);
         let end = self.axis.end_s;
         let lengths = self.axis.x.iter().map(|middle| (middle + half).min(end) - (middle - half));
@@ -266,7 +250,7 @@ impl ScenarioCharts<'_> {
             counts
         });
         let heat = Heat { columns: columns.collect(), range };
-        let title = format!("{metric}: how many samples when and where");
+        let title = format!("{metric}: heat map of samples");
         // The columns cover all points, whose last one may reach beyond the end of the run.
         let end_s = self
             .axis
@@ -322,7 +306,7 @@ impl ScenarioCharts<'_> {
         };
         let series = vec![ChartSeries::new("connections alive", x.iter().map(value).collect())];
         Chart {
-            title: "Connections that live longer than".to_owned(),
+            title: "Survival curve: connections alive after".to_owned(),
             unit: ChartUnit::Ratio,
             axis: Axis::Seconds(seen as f64),
             series,
@@ -332,37 +316,5 @@ impl ScenarioCharts<'_> {
             bands: Vec::new(),
             heat: None,
         }
-    }
-
-    fn cpu(&self) -> Vec<ChartSeries> {
-        let used = self.per_second(|point| point.cpu_ns.unwrap_or(0) as f64 / 1e9);
-        let known = self.points.iter().map(|point| point.cpu_ns.is_some());
-        let used = used.into_iter().zip(known).map(|(used, known)| used.filter(|_| known));
-        vec![ChartSeries::new("processors", used.collect())]
-    }
-
-    /// Processor time of the workers, divided by the attempts that they started.
-    fn cost(&self) -> Vec<ChartSeries> {
-        let each = |point: &TimelinePoint| {
-            let started = point.counters.get(Counter::Started);
-            let cpu_ns = point.cpu_ns.filter(|_| started > 0)?;
-            Some(cpu_ns as f64 / started as f64)
-        };
-        vec![ChartSeries::new("processor time", self.each(each))]
-    }
-
-    fn memory(&self) -> Vec<ChartSeries> {
-        vec![ChartSeries::new("resident", self.each(|point| Some(point.rss_bytes as f64)))]
-    }
-
-    fn memory_each(&self) -> Vec<Option<f64>> {
-        self.each(|point| {
-            let open = point.gauges.get(Gauge::Open);
-            (open > 0).then(|| point.rss_bytes as f64 / open as f64)
-        })
-    }
-
-    fn lag(&self) -> Vec<ChartSeries> {
-        vec![ChartSeries::new("schedule_lag.max", self.each(|point| Some(point.lag_max_ns as f64)))]
     }
 }

@@ -20,7 +20,8 @@ const figure = (unit, value) => {
   return unit === 'per_second' ? `${text}/s` : text;
 };
 const place = (data, x) => data.nines ? `${Number((100 * (1 - 10 ** -x)).toFixed(5))}%` : `${Number(x.toFixed(1))} s`;
-const charts = [...document.querySelectorAll('.chart')].map(element => ({
+// Cards of a comparison have no cursor.
+const charts = [...document.querySelectorAll('.chart')].filter(one => one.querySelector('.plot')).map(element => ({
   element,
   plot: element.querySelector('.plot'),
   cursor: element.querySelector('.cursor'),

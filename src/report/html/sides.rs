@@ -1,7 +1,8 @@
 //! Turns two sets of runs of one load into charts of one over the other: the median of the runs of
 //! a side at each moment, and how far they lie apart.
 
-use super::chart::{Axis, Chart, ChartSeries};
+use super::axis::Axis;
+use super::chart::{Chart, ChartSeries};
 use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::plan::{Stat, TimeMetric};

@@ -3,6 +3,8 @@
 
 use super::chart::COLOURS;
 use plotters::prelude::*;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// Width and height of a strip; pages scale it.
@@ -75,7 +77,7 @@ pub fn dots(sides: [&[f64]; 2], medians: [f64; 2], figure: impl Fn(f64) -> Strin
             .margin_left(LEFT)
             .margin_right(RIGHT)
             .build_cartesian_2d(range.clone(), 0.0..2.0)?;
-        axis(&mut chart, &|value| figure(*value))?;
+        axis(&mut chart, &figure)?;
         for (number, values) in sides.iter().enumerate() {
             let (lane, colour) = (1.5 - number as f64, COLOURS[number]);
             let middle = vec![(medians[number], lane - 0.4), (medians[number], lane + 0.4)];
@@ -115,7 +117,7 @@ pub fn change(of: &ChangeStrip, figure: impl Fn(f64) -> String) -> String {
             let colour = if is_bad { BAD.mix(0.16) } else { GOOD.mix(0.12) };
             chart.draw_series([Rectangle::new([(from, 0.0), (to, 2.0)], colour.filled())])?;
         }
-        axis(&mut chart, &|value| figure(*value))?;
+        axis(&mut chart, &figure)?;
         let nothing = vec![(0.0, 0.0), (0.0, 2.0)];
         chart.draw_series(LineSeries::new(nothing, GREY.mix(0.8).stroke_width(1)))?;
         let colour = match of.colour {
@@ -137,7 +139,7 @@ pub fn change(of: &ChangeStrip, figure: impl Fn(f64) -> String) -> String {
 
 fn axis<X, Y>(
     chart: &mut ChartContext<'_, SVGBackend<'_>, plotters::coord::cartesian::Cartesian2d<X, Y>>,
-    figure: &dyn Fn(&f64) -> String,
+    figure: &dyn Fn(f64) -> String,
 ) -> Drawn
 where
     X: plotters::coord::ranged1d::Ranged<ValueType = f64>
@@ -145,6 +147,13 @@ where
     Y: plotters::coord::ranged1d::Ranged<ValueType = f64>
         + plotters::coord::ranged1d::ValueFormatter<f64>,
 {
+    // Of marks that read the same, the first has the label.
+    let known: RefCell<BTreeMap<String, f64>> = RefCell::default();
+    let label = |value: &f64| {
+        let text = figure(*value);
+        let first = *known.borrow_mut().entry(text.clone()).or_insert(*value);
+        if first.to_bits() == value.to_bits() { text } else { String::new() }
+    };
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -153,8 +162,8 @@ where
         .bold_line_style(GREY.mix(0.25))
         .axis_style(GREY.mix(0.6))
         .label_style(("sans-serif", 12))
-        .x_labels(6)
-        .x_label_formatter(&figure)
+        .x_labels(4)
+        .x_label_formatter(&label)
         .draw()?;
     Ok(())
 }
@@ -166,7 +175,7 @@ fn around(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
     if !low.is_finite() || !high.is_finite() {
         return 0.0..1.0;
     }
-    let room = ((high - low) * 0.12).max(high.abs() * 0.002).max(f64::MIN_POSITIVE * 1e10);
+    let room = ((high - low) * 0.12).max(high.abs() * 0.02).max(f64::MIN_POSITIVE * 1e10);
     low - room..high + room
 }
 

@@ -4,6 +4,9 @@ use super::{Align, Table, TableCell, WhenNarrow, is_void};
 use anstyle::{AnsiColor, Color, Effects};
 use maud::{Markup, html};
 
+/// Texts of more letters than this take several lines on a phone.
+const LONG: usize = 22;
+
 impl Table {
     /// The table with every column that is not empty; notes are separate rows.
     pub fn html(&self) -> Markup {
@@ -21,7 +24,7 @@ impl Table {
                     @for row in &self.rows {
                         tr {
                             @for at in &shown {
-                                td class=[self.side(*at)] { (content(&row.cells[*at])) }
+                                td class=[self.of_cell(*at, &row.cells[*at])] { (content(&row.cells[*at])) }
                             }
                         }
                         @if let Some(note) = &row.note {
@@ -31,6 +34,12 @@ impl Table {
                 }
             } }
         }
+    }
+
+    /// Long texts may be broken where a page is narrow.
+    fn of_cell(&self, at: usize, cell: &TableCell) -> Option<&'static str> {
+        let is_long = cell.text.chars().count() > LONG;
+        self.side(at).or_else(|| is_long.then_some("broken"))
     }
 
     fn side(&self, at: usize) -> Option<&'static str> {

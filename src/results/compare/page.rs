@@ -58,8 +58,10 @@ fn heading(comparison: &RunComparison, plan: &str, sides: [&[SavedRun]; 2]) -> M
     };
     html! {
         header {
-            span class={ "verdict " (class) } { (comparison.outcome.words().to_uppercase()) }
-            h1 { (visible(plan)) }
+            div.title {
+                span class={ "verdict " (class) } { (comparison.outcome.words().to_uppercase()) }
+                h1 { (visible(plan)) }
+            }
             p { (visible(&conclusion(comparison))) }
             div.sides {
                 @for ((name, class), runs) in [("A", "a"), ("B", "b")].into_iter().zip(sides) {

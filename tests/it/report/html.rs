@@ -45,7 +45,7 @@ const PAYLOADS: [&str; 26] = [
 ];
 
 /// The payloads as they are, and in three places of other text.
-fn payloads() -> Vec<String> {
+pub(super) fn payloads() -> Vec<String> {
     let each = |payload: &&str| {
         [
             (*payload).to_owned(),
@@ -58,7 +58,7 @@ fn payloads() -> Vec<String> {
 }
 
 /// The page of a run in which every text of others is a payload.
-fn hostile() -> String {
+pub(super) fn hostile() -> String {
     let payloads = payloads();
     // The others cannot be names.
     let named = |payload: &&String| payload.is_ascii() && !payload.contains("${");
@@ -298,7 +298,7 @@ fn a_page_has_a_chart_of_each_thing_that_happened() {
         "Users and requests in flight",
         "Requests a second",
         "service_time over time",
-        "service_time: how many samples when and where",
+        "service_time: heat map of samples",
         "Times by percentile",
         "Processors used by the workers",
         "Memory of the workers",

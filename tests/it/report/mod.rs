@@ -13,6 +13,7 @@ mod earlier;
 mod figures;
 mod html;
 mod looking;
+mod pages;
 mod replayed;
 mod screen;
 mod soak;

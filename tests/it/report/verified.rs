@@ -174,6 +174,43 @@ fn the_index_of_published_runs_is_up_to_date() {
 }
 
 #[test]
+fn the_two_commands_of_the_published_results_make_a_run_again() {
+    let copy = published_copy();
+    let results = copy.path().join("results");
+    let readme = read(&results, "README.md");
+    let (_, shell) = readme.rsplit_once("```sh\n").unwrap();
+    let commands: Vec<&str> = shell.split("```").next().unwrap().lines().collect();
+    let [verify, replay] = commands[..] else { panic!("{commands:?}") };
+    let run = |command: &str| {
+        let words: Vec<&str> = command.split(' ').collect();
+        assert_eq!(words[0], "planrun", "{command}");
+        let mut program = Command::new(env!("CARGO_BIN_EXE_planrun"));
+        let output = program.args(&words[1..]).current_dir(&results).output().unwrap();
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), text)
+    };
+    let (code, text) = run(verify);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.starts_with("verified  "), "{text}");
+    let (code, text) = run(replay);
+    // It is another machine, and a busy one; the words go with the status.
+    let word = match code {
+        Some(0) => "\nREPRODUCED: ",
+        Some(1) => "\nNOT REPRODUCED: ",
+        Some(3) => "\nINCOMPARABLE: ",
+        _ => panic!("{code:?}: {text}"),
+    };
+    assert!(text.contains(word), "{text}");
+    let folder = replay.split(' ').nth(2).unwrap();
+    let digests = |folder: &Path| -> serde_json::Value {
+        let report: serde_json::Value = serde_json::from_str(&read(folder, "report.json")).unwrap();
+        report["plan"]["digests"].clone()
+    };
+    let after = planrun::results::runs_below(&results.join("results")).unwrap().remove(0);
+    assert_eq!(digests(&results.join(folder)), digests(&after));
+}
+
+#[test]
 fn an_index_is_written_once_and_keeps_the_words_around_it() {
     let (out, folder) = finished();
     let path = out.path().to_str().unwrap();
