@@ -32,7 +32,11 @@ struct Live {
 
 impl Live {
     fn start(hold: &str) -> Self {
-        let (stage, since) = (Stage::new(&plan(hold)), Instant::now());
+        Self::of(&plan(hold))
+    }
+
+    fn of(plan: &str) -> Self {
+        let (stage, since) = (Stage::new(plan), Instant::now());
         let mut child = stage.start(&["--force", "--dashboard"]);
         // Not a byte more, so that the rest is there at the end.
         let (mut line, mut byte) = (Vec::new(), [0]);
@@ -212,15 +216,66 @@ fn a_hundred_viewers_that_never_read_do_not_delay_a_run() {
     drop(sockets);
 }
 
-#[test]
-fn a_browser_shows_the_run_and_asks_nobody_else() {
-    let live = Live::start("6s");
+/// What a browser shows of a run at its end.
+fn seen(live: &Live) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/browser.py");
     let output = Command::new("python3").arg(script).args([live.url(), "40".into()]).output();
     let output = output.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}; tests/setup.sh installs chromium");
-    let seen: Value = serde_json::from_slice(&output.stdout).unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn the_page_charts_samples_lost_connections_and_monitors() {
+    let body = "# TYPE node_load1 gauge\nnode_load1 1.5\n";
+    let exporter = crate::monitors::exporter(Duration::ZERO, body);
+    let live = Live::of(&format!(
+        "name = \"charts\"\n[targets.held]\nbuiltin = \"tcp-hold\"\n\
+         faults = {{ reset_after = \"3s\" }}\n[scenarios.held]\nprotocol = \"tcp-hold\"\n\
+         stages = [{{ users = 20, ramp = \"1s\", hold = \"5s\" }}]\n\
+         [monitors.lb]\nurl = \"http://{exporter}/secret-path\"\nmetrics = [\"node_load1\"]\n\
+         every = \"1s\"\n"
+    ));
+    let mut stream = String::new();
+    let mut viewer = live.viewer();
+    let seen = seen(&live);
+    viewer.read_to_string(&mut stream).unwrap();
+    let stream = dechunked(&stream);
+    let charts: Vec<&str> =
+        seen["charts"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    for title in [
+        "connect.time: heat map of samples",
+        "Held connections that were not lost",
+        "lb: node_load1",
+    ] {
+        assert!(charts.contains(&title), "{title}: {charts:?}");
+    }
+    assert!(seen["cells"].as_u64().unwrap() > 0, "{seen:#}");
+    assert_eq!(seen["complaints"], serde_json::json!([]), "{seen:#}");
+    assert_eq!(seen["wide"], false);
+    let views = events(&stream, "view");
+    let last = views.last().unwrap();
+    assert_eq!(last["monitors"][0]["values"], serde_json::json!([1.5]));
+    let outcome = live.end();
+    let [held, lost] = outcome.scenario("held").counters(["hold.entered", "hold.lost"]);
+    let survival = last["scenarios"][0]["survival"].as_f64().unwrap();
+    assert!(lost > 0 && (survival - (1.0 - lost as f64 / held as f64)).abs() < 1e-9, "{survival}");
+    // Samples of the bands are those of the second.
+    for view in &views {
+        let scenario = &view["scenarios"][0];
+        let bands = scenario["bands"].as_array().unwrap().iter();
+        let sum: u64 = bands.map(|band| band[1].as_u64().unwrap()).sum();
+        assert_eq!(sum, scenario["time"]["samples"].as_u64().unwrap_or(0), "{scenario}");
+    }
+    // Whoever looks does not learn where a monitor is.
+    assert!(!stream.contains("secret-path"));
+}
+
+#[test]
+fn a_browser_shows_the_run_and_asks_nobody_else() {
+    let live = Live::start("6s");
+    let seen = seen(&live);
     let page = format!("http://{}", live.address);
     let outcome = live.end();
     assert_eq!(seen["complaints"], serde_json::json!([]), "{seen:#}");

@@ -19,7 +19,7 @@ fn get(port: u16, path: &str) -> Option<String> {
 }
 
 /// An exporter that waits before each response; it lives as long as the tests.
-fn exporter(wait: Duration, body: &'static str) -> SocketAddr {
+pub(crate) fn exporter(wait: Duration, body: &'static str) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -20,6 +20,8 @@ SEEN = """JSON.stringify({
   conditions: document.querySelectorAll('#thresholds li').length,
   messages: document.querySelectorAll('#log li').length,
   lines: [...document.querySelectorAll('.chart path.line')].filter(one => one.getAttribute('d').includes('L')).length,
+  charts: [...document.querySelectorAll('.chart:not([hidden]) strong')].map(one => one.textContent),
+  cells: document.querySelectorAll('.chart path[opacity]').length,
   text: document.body.innerText,
   foreign: document.querySelectorAll('body img, body iframe, body svg[onload], main script').length,
   wide: document.documentElement.scrollWidth > innerWidth,

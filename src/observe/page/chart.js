@@ -64,7 +64,7 @@ class Chart {
   static all = [];
 
   constructor(title, unit, options = {}) {
-    Object.assign(this, { unit, stacked: false, log: false, most: 0, group: null, data: null }, options);
+    Object.assign(this, { unit, stacked: false, warm: false, log: false, most: 0, group: null, data: null }, options);
     this.keys = make('span');
     this.svg = draw('svg', { role: 'img', 'aria-label': title });
     this.cursor = make('div', { class: 'cursor' });
@@ -101,9 +101,9 @@ class Chart {
     const [width, bottom] = [this.width(), ROOM.height - ROOM.below];
     const inner = width - ROOM.left - ROOM.right;
     const x = value => ROOM.left + Math.min(value / end, 1) * inner;
-    const known = this.stacked ? this.tops() : series.flatMap(one => one.points.map(point => point[1]).filter(value => value !== null));
-    const highest = Math.max(this.most, ...known.slice(-5000), 1e-9);
-    const lowest = this.log ? Math.min(...known.filter(value => value > 0), highest) / 1.3 : 0;
+    const known = this.warm ? series.flatMap(one => one.cells.flatMap(cell => [cell.low, cell.high])) : this.stacked ? this.tops() : series.flatMap(one => one.points.map(point => point[1]).filter(value => value !== null));
+    const highest = known.reduce((most, one) => Math.max(most, one), Math.max(this.most, 1e-9));
+    const lowest = this.log ? known.reduce((least, one) => one > 0 ? Math.min(least, one) : least, highest) / 1.3 : 0;
     const top = this.log ? Math.max(highest * 1.3, lowest * 2) : highest * 1.06;
     const share = value => this.log ? Math.log(value / lowest) / Math.log(top / lowest) : value / top;
     const y = value => bottom - Math.min(Math.max(share(value), 0), 1) * (bottom - ROOM.above);
@@ -126,9 +126,22 @@ class Chart {
     for (let at = 0; at <= end + 1e-9; at += gap) {
       parts.push(draw('text', { x: x(at), y: ROOM.height - 6, 'text-anchor': at === 0 ? 'start' : 'middle' }, length(at * 1e9)));
     }
-    parts.push(...(this.stacked ? this.areas(x, y) : this.lines(x, y)));
+    parts.push(...(this.warm ? this.heat(x, y) : this.stacked ? this.areas(x, y) : this.lines(x, y)));
     this.svg.setAttribute('viewBox', `0 0 ${width} ${ROOM.height}`);
     this.svg.replaceChildren(...parts);
+  }
+
+  // Samples by time and value: one path for each strength of colour.
+  heat(x, y) {
+    const cells = this.data.series[0].cells;
+    const most = Math.log1p(cells.reduce((all, one) => Math.max(all, one.count / one.seconds), 0));
+    const paths = Array(8).fill('');
+    for (const { from, to, low, high, count, seconds } of cells) {
+      const strength = Math.min(Math.floor(8 * Math.log1p(count / seconds) / most), 7);
+      const [left, upper] = [x(from), y(high)];
+      paths[strength] += `M${left.toFixed(1)} ${upper.toFixed(1)}h${Math.max(x(to) - left, .5).toFixed(1)}V${y(low).toFixed(1)}H${left.toFixed(1)}z`;
+    }
+    return paths.map((path, at) => [path, at]).filter(([path]) => path).map(([path, at]) => draw('path', { class: 'f0', opacity: (at + 1) / 8, d: path }));
   }
 
   ticks(lowest, top) {

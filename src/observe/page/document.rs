@@ -73,6 +73,11 @@ fn page() -> String {
                     p #notice.notice hidden {}
                     section #thresholds hidden { h2 { "Thresholds" } ul.conditions {} }
                     div #scenarios {}
+                    section #monitors hidden {
+                        h2 { "Monitors" }
+                        div.charts {}
+                        p.quiet {}
+                    }
                     section #generator hidden {
                         h2 { "Load generator" }
                         div.tiles {}

@@ -3,7 +3,8 @@
 //! **Invariant:** counts add up; of levels the last second counts, of percentiles the highest: none
 //! is averaged.
 
-use super::super::view::{CauseCount, ScenarioView, TimeView, View};
+use super::super::view::{BandCount, CauseCount, ScenarioView, TimeView, View};
+use crate::units::SECOND_NS;
 use serde::Serialize;
 
 /// The most points of a scenario; beyond that, each two are merged.
@@ -16,6 +17,15 @@ pub(super) struct History {
     width: u32,
     /// By scenario.
     scenarios: Vec<Vec<Point>>,
+    /// By monitor.
+    monitors: Vec<Vec<Reading>>,
+}
+
+/// The last values that a monitor read in some seconds.
+#[derive(Debug, Clone, Serialize)]
+struct Reading {
+    at_ns: u64,
+    values: Vec<Option<f64>>,
 }
 
 /// Some seconds of a scenario.
@@ -34,6 +44,8 @@ struct Point {
     planned: Option<f64>,
     failed: Vec<CauseCount>,
     time: Option<TimeView>,
+    bands: Vec<BandCount>,
+    survival: Option<f64>,
     cpu_ratio: Option<f64>,
     lag_max_ns: u64,
 }
@@ -49,6 +61,8 @@ impl Point {
             planned: view.planned_rate,
             failed: view.failed.clone(),
             time: view.time,
+            bands: view.bands.clone(),
+            survival: view.survival,
             cpu_ratio: view.workers.cpu_ratio,
             lag_max_ns: view.workers.lag_max_ns,
         }
@@ -70,6 +84,12 @@ impl Point {
                 None => self.failed.push(*one),
             }
         }
+        if self.time.map(|time| time.metric) == later.time.map(|time| time.metric) {
+            merge_bands(&mut self.bands, &later.bands);
+        } else if later.time.is_some() {
+            self.bands.clone_from(&later.bands);
+        }
+        self.survival = later.survival.or(self.survival);
         self.time = match (self.time, later.time) {
             (Some(own), Some(more)) if own.metric == more.metric => Some(TimeView {
                 metric: own.metric,
@@ -87,8 +107,9 @@ impl Point {
 }
 
 impl History {
-    pub(super) fn new(scenarios: usize) -> Self {
-        Self { width: 1, scenarios: vec![Vec::new(); scenarios] }
+    pub(super) fn new(scenarios: usize, monitors: usize) -> Self {
+        let (scenarios, monitors) = (vec![Vec::new(); scenarios], vec![Vec::new(); monitors]);
+        Self { width: 1, scenarios, monitors }
     }
 
     /// Adds the seconds of a view that are new.
@@ -107,8 +128,21 @@ impl History {
                 None => points.push(point),
             }
         }
+        self.add_readings(view);
         while self.scenarios.iter().any(|points| points.len() > POINTS) {
             self.widen();
+        }
+    }
+
+    fn add_readings(&mut self, view: &View) {
+        let width_ns = u64::from(self.width) * SECOND_NS;
+        for (readings, monitor) in self.monitors.iter_mut().zip(view.monitors.iter()) {
+            let Some(at_ns) = monitor.at_ns else { continue };
+            let reading = Reading { at_ns, values: monitor.values.clone() };
+            match readings.last_mut().filter(|last| last.at_ns / width_ns == at_ns / width_ns) {
+                Some(last) => *last = reading,
+                None => readings.push(reading),
+            }
         }
     }
 
@@ -126,5 +160,35 @@ impl History {
             }
             *points = wide;
         }
+        let width_ns = u64::from(self.width) * SECOND_NS;
+        for readings in &mut self.monitors {
+            // Of two in one point the later stays.
+            readings.reverse();
+            readings.dedup_by_key(|reading| reading.at_ns / width_ns);
+            readings.reverse();
+        }
+    }
+}
+
+/// Adds counts of bands; both lists begin with the lowest.
+fn merge_bands(own: &mut Vec<BandCount>, later: &[BandCount]) {
+    for one in later {
+        match own.binary_search_by_key(&one.0, |band| band.0) {
+            Ok(at) => own[at].1 += one.1,
+            Err(at) => own.insert(at, *one),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bands_add_up_in_their_order() {
+        let mut own = vec![BandCount(3, 1), BandCount(7, 2)];
+        merge_bands(&mut own, &[BandCount(1, 5), BandCount(7, 1), BandCount(9, 4)]);
+        let expected = [BandCount(1, 5), BandCount(3, 1), BandCount(7, 3), BandCount(9, 4)];
+        assert_eq!(own, expected);
     }
 }

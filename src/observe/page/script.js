@@ -2,7 +2,7 @@
 const MOST_POINTS = 1200;
 const token = new URLSearchParams(location.search).get('token') ?? '';
 const $ = id => document.getElementById(id);
-const run = { outline: null, width: 1, points: [], view: null, received: 0, sections: [], ended: false, source: null };
+const run = { outline: null, width: 1, points: [], readings: [], monitors: [], view: null, received: 0, sections: [], ended: false, source: null };
 const set = (element, text) => { if (element.textContent !== text) element.textContent = text; };
 const name = one => one.failure === 'status' ? `status ${one.code}` : one.failure;
 const tile = (label, value, tone = '') => {
@@ -24,6 +24,9 @@ const start = outline => {
   set($('plan'), outline.plan);
   run.sections = outline.scenarios.map((scenario, index) => section(scenario, index));
   $('scenarios').replaceChildren(...run.sections.map(one => one.element));
+  run.monitors = outline.monitors.map(monitor => monitor.metrics.map(metric => new Chart(`${monitor.name}: ${metric}`, 'number', { group: 'monitors' })));
+  $('monitors').hidden = run.monitors.length === 0;
+  $('monitors').querySelector('.charts').replaceChildren(...run.monitors.flat().map(one => one.element));
   const targets = outline.targets.map(target => {
     const [written, addresses] = [target.written.join(', '), target.addresses.slice(0, 4).map(address => typeof address === 'string' ? address : Object.values(address).join(' ')).join(', ')];
     return `${target.name} ${written}${addresses && addresses !== written ? ` (${addresses})` : ''}`;
@@ -39,6 +42,8 @@ const section = (scenario, index) => {
     rate: chart(scenario.charts[1], 'per_second'),
     failed: chart('Failures a second, by cause', 'per_second', { stacked: true }),
     time: chart('Times', 'time', { log: true }),
+    heat: chart('Heat map of samples', 'time', { log: true, warm: true }),
+    survival: chart('Held connections that were not lost', 'ratio'),
     load: chart('Worker processor use', 'ratio', { most: 1 }),
     lag: chart('Latest start against the schedule', 'time'),
   };
@@ -55,6 +60,7 @@ const section = (scenario, index) => {
 const pointOf = (scenario, outline) => ({
   second: scenario.second, seconds: 1, level: scenario.gauges[outline.level[0]] ?? 0, planned_level: scenario.planned_level,
   attempts: scenario.rate, planned: scenario.planned_rate, failed: scenario.failed, time: scenario.time,
+  bands: scenario.bands, survival: scenario.survival,
   cpu_ratio: scenario.workers.cpu_ratio, lag_max_ns: scenario.workers.lag_max_ns,
 });
 
@@ -67,8 +73,12 @@ const take = view => {
     const last = points[points.length - 1];
     if (scenario.second !== null && (!last || scenario.second >= last.second + last.seconds)) points.push(pointOf(scenario, run.outline.scenarios[index]));
   });
+  view.monitors.forEach((monitor, index) => {
+    const readings = run.readings[index] ??= [];
+    if (monitor.at_ns !== null && monitor.at_ns !== readings[readings.length - 1]?.at_ns) readings.push(monitor);
+  });
   // The server gives them again, and fewer.
-  if (run.points.some(points => points.length > MOST_POINTS)) return connect();
+  if ([...run.points, ...run.readings].some(points => points.length > MOST_POINTS)) return connect();
   render();
 };
 
@@ -78,6 +88,7 @@ const render = () => {
   verdict(view);
   thresholds(view, outline);
   view.scenarios.forEach((scenario, index) => scenarioNow(scenario, index));
+  monitors(view);
   generator(view);
   log(view);
 };
@@ -214,8 +225,24 @@ const charts = (scenario, outline, { charts }, points) => {
   const wide = points.some(point => point.seconds > 1) ? ', highest second' : '';
   set(charts.time.element.querySelector('strong'), `${metric ?? 'Times'}${wide}`);
   show(charts.time, metric ? [['p50', 0], ['p90', 2], ['p99', 1], ['max', 3]].map(([key, colour]) => series(key, colour, stat(key))) : []);
+  const cells = points.filter(point => metric && point.time?.metric === metric).flatMap(point => point.bands.map(([band, count]) => ({
+    from: point.second, to: point.second + point.seconds, low: 1e3 * 2 ** (band / 2), high: 1e3 * 2 ** ((band + 1) / 2), count, seconds: point.seconds })));
+  set(charts.heat.element.querySelector('strong'), `${metric ?? 'Times'}: heat map of samples`);
+  show(charts.heat, cells.length > 0 ? [{ name: 'samples', colour: 0, planned: true, points: [], cells }] : []);
+  show(charts.survival, points.some(point => point.survival !== null) ? [series('not lost', 0, point => point.survival)] : []);
   show(charts.load, points.some(point => point.cpu_ratio !== null) ? [series('of a processor each', 0, point => point.cpu_ratio)] : []);
   show(charts.lag, points.length > 0 ? [series('lag', 0, point => point.lag_max_ns)] : []);
+};
+
+const monitors = view => {
+  const end = Math.max(30, (view.recorded_ns / 1e9) * 1.04);
+  run.monitors.forEach((charts, index) => charts.forEach((chart, metric) => {
+    const points = (run.readings[index] ?? []).map(one => [one.at_ns / 1e9, one.values[metric] ?? null]);
+    chart.update({ series: points.some(point => point[1] !== null) ? [{ name: 'value', colour: 0, points }] : [], bands: [], end });
+  }));
+  const failed = view.monitors.map((monitor, index) => [run.outline.monitors[index].name, monitor.failed]).filter(one => one[1] > 0);
+  const words = failed.map(([name, count]) => `${name}: ${grouped(count)} readings failed`).join('; ');
+  set($('monitors').querySelector('p'), words);
 };
 
 const row = (stage, at, scenario, outline) => {
@@ -269,7 +296,10 @@ const connect = () => {
   const source = run.source = new EventSource(`events?token=${encodeURIComponent(token)}`);
   const hear = (kind, act) => source.addEventListener(kind, event => act(JSON.parse(event.data)));
   hear('outline', start);
-  hear('history', history => { run.points = history.scenarios; });
+  hear('history', history => {
+    run.points = history.scenarios;
+    run.readings = history.monitors;
+  });
   hear('view', take);
   hear('end', () => { source.close(); run.ended = true; $('stop').hidden = true; tick(); });
   source.addEventListener('error', () => {

@@ -147,7 +147,7 @@ async fn publish(mut views: UnboundedReceiver<Arc<View>>, viewers: &Rc<Viewers>)
             // A search has a run after the other.
             if run.as_ref() != Some(&view.outline.folder) {
                 run = Some(view.outline.folder.clone());
-                viewers.history.replace(History::new(view.scenarios.len()));
+                viewers.history.replace(History::new(view.scenarios.len(), view.monitors.len()));
             }
             viewers.history.borrow_mut().add(&view);
             match views.try_recv() {

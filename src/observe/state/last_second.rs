@@ -1,10 +1,11 @@
 //! The last second of one scenario, as figures.
 
-use super::super::view::{CauseCount, GeneratorView, TimeView};
-use crate::catalogue::ProtocolRow;
+use super::super::view::{BandCount, CauseCount, GeneratorView, TimeView};
+use crate::catalogue::{ProtocolRow, TimeMetric};
 use crate::plan::Stat;
 use crate::record::{Cell, Counters, Gauges, ScenarioSecond, TimeHistograms, WorkerFacts};
 use crate::units::SECOND_NS;
+use hdrhistogram::Histogram;
 use std::borrow::Cow;
 
 /// The last second of one scenario.
@@ -18,6 +19,8 @@ pub(super) struct LastSecond {
     pub(super) failed: Vec<CauseCount>,
     /// The time that matters most.
     pub(super) time: Option<TimeView>,
+    /// How its samples spread.
+    pub(super) bands: Vec<BandCount>,
     /// The levels at its end.
     pub(super) gauges: Gauges,
     /// The workers together; the lag is that of this second.
@@ -70,7 +73,9 @@ impl LastSecond {
             self.counters.merge(&cell.counters);
             count_causes(&mut self.failed, cell);
         }
-        self.time = time_of(&times_of(facts.cells.iter().map(|(_, cell)| cell)), protocol);
+        let times = times_of(facts.cells.iter().map(|(_, cell)| cell));
+        self.time = time_of(&times, protocol);
+        self.bands = self.time.map_or_else(Vec::new, |time| bands_of(&times, time.metric));
         self.reporting = facts.reporting;
         self.at_work = at_work;
         if facts.reporting > 0 {
@@ -134,6 +139,28 @@ pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a,
     })
 }
 
+/// How the samples of a metric spread over bands of times.
+fn bands_of(times: &TimeHistograms, metric: TimeMetric) -> Vec<BandCount> {
+    let mut bands: Vec<BandCount> = Vec::new();
+    for step in times.get(metric).into_iter().flat_map(Histogram::iter_recorded) {
+        let band = band(step.value_iterated_to());
+        let count = step.count_since_last_iteration();
+        match bands.last_mut().filter(|last| last.0 == band) {
+            Some(last) => last.1 += count,
+            None => bands.push(BandCount(band, count)),
+        }
+    }
+    bands
+}
+
+/// The number of the band that a time falls into.
+fn band(ns: u64) -> u8 {
+    let doublings = (ns as f64 / 1e3).max(1.0).log2();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 128")]
+    let band = (doublings * 2.0) as u8;
+    band
+}
+
 /// The figures of the most telling distribution that has samples.
 pub(super) fn time_of(times: &TimeHistograms, protocol: &ProtocolRow) -> Option<TimeView> {
     protocol.main_times().find_map(|metric| {
@@ -147,4 +174,22 @@ pub(super) fn time_of(times: &TimeHistograms, protocol: &ProtocolRow) -> Option<
             max: stat(Stat::Max)?,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_counted_in_bands_that_grow_by_the_root_of_two() {
+        let numbers = [0, 1_000, 1_414, 1_415, 2_000, 1_024_000, 1_000_000_000].map(band);
+        assert_eq!(numbers, [0, 0, 0, 1, 2, 20, 39]);
+        let mut cell = Cell::default();
+        for ns in [1_000, 1_100, 3_000, 3_100, 3_200, 1_024_000] {
+            cell.time(TimeMetric::ServiceTime, ns);
+        }
+        let bands = bands_of(&cell.times, TimeMetric::ServiceTime);
+        assert_eq!(bands, [BandCount(0, 2), BandCount(3, 3), BandCount(20, 1)]);
+        assert!(bands_of(&cell.times, TimeMetric::ConnectTime).is_empty());
+    }
 }

@@ -8,16 +8,16 @@ mod last_second;
 mod stages;
 
 use super::view::{
-    HostView, LogMessage, PhaseView, Progression, RunOutline, ScenarioView, StageMarks, Stopped,
-    Stopping, View,
+    HostView, LogMessage, MonitorView, PhaseView, Progression, RunOutline, ScenarioView,
+    StageMarks, Stopped, Stopping, View,
 };
 use crate::catalogue::{Metric, RatioMetric};
 use crate::engine::Event;
 use crate::machine::ResourceCost;
 use crate::plan::{Phase, Plan};
 use crate::record::{
-    Cell, CellKey, Counters, Entry, Gauges, Measure, MeasuredSpan, Recording, Second, Transition,
-    measure,
+    Cell, CellKey, Counter, Counters, Entry, Gauges, Measure, MeasuredSpan, MonitorReading,
+    Recording, Second, Transition, measure,
 };
 use crate::schedule::{Schedule, Shape, SpawnPace, StageTimes};
 use crate::units::SECOND_NS;
@@ -55,6 +55,7 @@ pub(super) struct RunState {
     findings: Arc<[Finding]>,
     health: Arc<[Health]>,
     hosts: Arc<[HostView]>,
+    monitors: Arc<[MonitorView]>,
     stopping: Option<Stopping>,
     stopped: Option<Stopped>,
     judgement: Option<Arc<Judgement>>,
@@ -85,6 +86,7 @@ impl RunState {
             findings: Arc::default(),
             health: Arc::default(),
             hosts: Arc::default(),
+            monitors: plan.monitors.iter().map(|_| MonitorView::default()).collect(),
             stopping: None,
             stopped: None,
             judgement: None,
@@ -152,10 +154,20 @@ impl RunState {
             | Entry::StartSkew { .. }
             | Entry::WorkerLost { .. }
             | Entry::Diagnosed { .. }
-            | Entry::Monitored(_)
             | Entry::LookedUp(_) => {}
+            Entry::Monitored(reading) => return self.read(reading, facts),
         }
         self.look(facts);
+    }
+
+    /// Copies what a monitor read.
+    fn read(&mut self, reading: &MonitorReading, facts: &Recording) {
+        let failed = facts.monitors.get(&reading.monitor).map_or(0, |one| one.failed);
+        let (at_ns, values) = (Some(reading.at_ns), reading.values.clone());
+        let monitors = Arc::make_mut(&mut self.monitors);
+        if let Some(monitor) = monitors.get_mut(usize::from(reading.monitor)) {
+            *monitor = MonitorView { at_ns, values, failed };
+        }
     }
 
     fn take(&mut self, second: &Second, facts: &Recording) {
@@ -211,6 +223,7 @@ impl RunState {
             health: Arc::clone(&self.health),
             generator: all_workers(self.views.iter().map(|one| one.workers)),
             hosts: Arc::clone(&self.hosts),
+            monitors: Arc::clone(&self.monitors),
             stopping: self.stopping.clone(),
             stopped: self.stopped.clone(),
             verdict: None,
@@ -243,6 +256,8 @@ impl RunState {
             counted: latest.counters,
             failed: latest.failed.clone(),
             time: latest.time,
+            bands: latest.bands.clone(),
+            survival: survival(&counters),
             failure_ratio: self.failure_ratio(index, &counters),
             counters,
             causes,
@@ -361,4 +376,10 @@ impl RunState {
             recorded >= end && (view.under_way == 0 || recorded >= end + PATIENCE_NS)
         })
     }
+}
+
+/// The part of held connections that was not lost.
+fn survival(counters: &Counters) -> Option<f64> {
+    let held = counters.get(Counter::HoldEntered);
+    (held > 0).then(|| 1.0 - counters.get(Counter::Lost) as f64 / held as f64)
 }

@@ -39,6 +39,8 @@ pub(super) struct View {
     pub(super) generator: GeneratorView,
     /// The hosts of a run on several, the worst first.
     pub(super) hosts: Arc<[HostView]>,
+    /// The last values that monitors read.
+    pub(super) monitors: Arc<[MonitorView]>,
     /// Why the run is being stopped, once it is.
     pub(super) stopping: Option<Stopping>,
     /// Why no load is made any more, and since when, once that is so.
@@ -49,6 +51,17 @@ pub(super) struct View {
     pub(super) judgement: Option<Arc<Judgement>>,
     /// The events so far, the latest last; a bounded number.
     pub(super) log: Arc<[LogMessage]>,
+}
+
+/// The last reading of one monitor.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub(super) struct MonitorView {
+    /// When it was, on the run's clock; `None` before the first.
+    pub(super) at_ns: Option<u64>,
+    /// By index into `Monitor::metrics`; none where that reading had none.
+    pub(super) values: Vec<Option<f64>>,
+    /// How often reading failed so far.
+    pub(super) failed: u64,
 }
 
 /// Why a run is being stopped.
@@ -99,6 +112,11 @@ pub(super) struct ScenarioView {
     pub(super) failed: Vec<CauseCount>,
     /// The time that matters most now, of its last second.
     pub(super) time: Option<TimeView>,
+    /// How many of its samples fell into each band, the lowest first; bands without any are left
+    /// out.
+    pub(super) bands: Vec<BandCount>,
+    /// Of the held connections so far, the part that was not lost; `None` without any.
+    pub(super) survival: Option<f64>,
     /// All that was counted so far.
     pub(super) counters: Counters,
     /// The failures so far, of all attempts.
@@ -157,6 +175,11 @@ pub(super) struct CauseCount {
     pub(super) cause: Cause,
     pub(super) count: u64,
 }
+
+/// Samples of a band of times: its number, and how many. A band begins at a microsecond times the
+/// square root of two to the power of its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct BandCount(pub(super) u8, pub(super) u64);
 
 /// Percentiles of a metric, in nanoseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

@@ -4,7 +4,7 @@
 
 use crate::catalogue::{MetricUnit, ProtocolRow};
 use crate::engine::Resolved;
-use crate::plan::{Level, Metric, Plan, Ramp, Scenario, Stage, Threshold};
+use crate::plan::{Level, Metric, Monitor, Plan, Ramp, Scenario, Stage, Threshold};
 use crate::record::Gauge;
 use crate::schedule::{Schedule, Segment, Shape, SpawnPace};
 use crate::units::{Time, figure};
@@ -29,6 +29,16 @@ pub(in crate::observe) struct RunOutline {
     /// Warnings of the preflight.
     pub(in crate::observe) warnings: Vec<String>,
     pub(in crate::observe) scenarios: Vec<ScenarioOutline>,
+    /// What monitors read.
+    pub(in crate::observe) monitors: Vec<MonitorOutline>,
+}
+
+/// A monitor without its address, which may hold a secret.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::observe) struct MonitorOutline {
+    pub(in crate::observe) name: String,
+    /// Names of its metrics.
+    pub(in crate::observe) metrics: Vec<String>,
 }
 
 /// The plan of a scenario.
@@ -112,12 +122,20 @@ impl RunOutline {
             workers: Vec::new(),
             warnings: Vec::new(),
             scenarios: scenarios.map(outline).collect(),
+            monitors: plan.monitors.iter().map(MonitorOutline::new).collect(),
         }
     }
 
     /// Whether the run's clock has started.
     pub(in crate::observe) fn started(&self) -> bool {
         !self.workers.is_empty()
+    }
+}
+
+impl MonitorOutline {
+    fn new(monitor: &Monitor) -> Self {
+        let metrics = monitor.metrics.iter().map(|metric| metric.name.clone()).collect();
+        Self { name: monitor.name.clone(), metrics }
     }
 }
 
