@@ -54,7 +54,7 @@ impl RequestSet {
         text.request(&sent);
         text.response(&response, if is_http2 { "HTTP/2" } else { "HTTP/1.1" });
         Some(match session {
-            Some(session) => session.hide(text.text, self.variables()),
+            Some(session) => session.hide(text.text, self.variables(), self.test_data()),
             None => text.text,
         })
     }

@@ -192,6 +192,11 @@ impl RequestSet {
         &self.variables
     }
 
+    /// The data that requests are made from.
+    pub(super) fn test_data(&self) -> &TestData {
+        &self.test_data
+    }
+
     /// Whether requests go over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.base_url.url.is_secure
@@ -211,7 +216,7 @@ impl RequestSet {
         let words = prepared.secrets.hide(words, false);
         let words = format!("{} at {to}: {words}", prepared.words_for(asked));
         match session {
-            Some(session) => session.hide(words, &self.variables),
+            Some(session) => session.hide(words, &self.variables, &self.test_data),
             None => words,
         }
     }

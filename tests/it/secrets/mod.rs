@@ -11,6 +11,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 use target::{plan, reflecting};
 
@@ -43,10 +44,36 @@ const FROM_TARGET: [&str; 8] = [
     "chain-code-18Hh",
 ];
 
+/// What stands in files that the plan names, outside of the folder that is looked at.
+struct Inputs {
+    folder: tempfile::TempDir,
+    /// A line of the key of the client's certificate.
+    key: String,
+}
+
+/// Passwords of the rows that requests are made from.
+const ROW_SECRETS: [&str; 2] = ["row-password-71Ee", "row/token-72Ff+"];
+
+fn inputs() -> &'static Inputs {
+    static INPUTS: OnceLock<Inputs> = OnceLock::new();
+    INPUTS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        crate::tls::certificate(folder.path(), "client", false);
+        let key = std::fs::read_to_string(folder.path().join("client.key")).unwrap();
+        let key = key.lines().nth(1).unwrap().to_owned();
+        let [password, token] = ROW_SECRETS;
+        let rows = format!("user,password,token\nann,{password},{token}\n");
+        std::fs::write(folder.path().join("users.csv"), rows).unwrap();
+        Inputs { folder, key }
+    })
+}
+
 fn secrets() -> Vec<&'static str> {
     let mut all: Vec<&str> = FROM_ENVIRONMENT.iter().map(|(_, value)| *value).collect();
     all.extend(["basic-Pa55-kE0v"]);
     all.extend(FROM_TARGET);
+    all.extend(ROW_SECRETS);
+    all.push(&inputs().key);
     assert!(all.len() >= 20);
     all
 }
@@ -285,6 +312,7 @@ fn check_wrong_plans(stage: &Stage, text: &str, sinks: &mut Sinks) {
         ("/metrics\"", "/metrics?key=${env.S_MONITOR_QUERY}\""),
         ("users = 4", "users = \"${env.S_HEADER}\""),
         ("address = \"http://", "address = \"http://wilma:${env.S_COOKIE}@"),
+        ("url = \"http://", "url = \"http://wilma:${env.S_MONITOR_QUERY}@"),
         ("failure_ratio < 10%", "${env.S_EXPECT} < 10%"),
         ("target = \"web\"", "target = \"${env.S_QUERY}\""),
     ]
@@ -302,7 +330,7 @@ fn check_wrong_plans(stage: &Stage, text: &str, sinks: &mut Sinks) {
 
 #[test]
 fn no_secret_reaches_any_output() {
-    let text = plan(reflecting());
+    let text = plan(reflecting(), inputs().folder.path());
     let stage = Stage::new(&text);
     let mut sinks = Sinks::default();
     let token = run_watched(&stage, &mut sinks);

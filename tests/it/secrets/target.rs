@@ -3,6 +3,7 @@
 use super::FROM_TARGET;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 
 /// A server that says back whatever it is told, with status 500, and gives tokens away.
 pub(super) fn reflecting() -> SocketAddr {
@@ -84,7 +85,9 @@ fn scenario(name: &str, keys: &str, requests: &[&str]) -> String {
     )
 }
 
-pub(super) fn plan(server: SocketAddr) -> String {
+/// `inputs`: where the rows and the client's certificate are.
+pub(super) fn plan(server: SocketAddr, inputs: &Path) -> String {
+    let inputs = inputs.display();
     let single = [
         "name = \"header\", path = \"/show\", headers = { x-key = \"${env.S_HEADER}\" }",
         "name = \"cookie\", path = \"/show\", headers = { cookie = \"a=${env.S_COOKIE}\" }",
@@ -104,7 +107,16 @@ pub(super) fn plan(server: SocketAddr) -> String {
         "name = \"login\", path = \"/login\", extract = { id = { json = \"/id\" } }",
         "name = \"go\", path = \"/show/${var.id}\"",
     ];
+    let rows = [
+        "name = \"sign-in\", method = \"POST\", path = \"/show\", \
+         body = '{ \"name\": \"${row.user}\", \"pass\": \"${row.password}\" }'",
+        "name = \"row\", path = \"/show\", query = { t = \"${row.token}\" }",
+    ];
+    let data = format!("data = {{ file = \"{inputs}/users.csv\", order = \"random\" }}");
+    let sealed = scenario("sealed", "", &["path = \"/show\""]);
     let scenarios = [
+        scenario("rows", &data, &rows),
+        sealed.replace("target = \"web\"", "target = \"sealed\""),
         scenario("single", "redirects = 3\ncookies = true", &single),
         scenario("bearer", "auth = { bearer = \"${env.S_BEARER}\" }", &["path = \"/show\""]),
         scenario("basic", "auth = { basic = \"${env.S_BASIC}\" }", &["path = \"/show\""]),
@@ -113,6 +125,8 @@ pub(super) fn plan(server: SocketAddr) -> String {
     ];
     format!(
         "name = \"secrets\"\n[targets.web]\naddress = \"http://{server}/\"\n\
+         [targets.sealed]\naddress = \"https://{server}/\"\nprobe = false\n\
+         tls = {{ cert = \"{inputs}/client.pem\", key = \"{inputs}/client.key\", insecure = true }}\n\
          [targets.held]\naddress = \"ws://{server}/held\"\n{}\
          [scenarios.held]\nprotocol = \"ws-hold\"\ntarget = \"held\"\n\
          headers = {{ x-key = \"${{env.S_WEBSOCKET}}\" }}\n\
