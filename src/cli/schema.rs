@@ -1,9 +1,13 @@
 //! The `schema` subcommand: schemas of what planrun reads and writes.
 
+use super::doctor::DoctorReport;
 use super::{ExitStatus, print_result};
 use crate::machine::Environment;
 use crate::plan::Plan;
 use crate::report::schema::{self, TableFile};
+use crate::results::compare::RunComparison;
+use crate::results::verify::Verification;
+use crate::units::schema::written;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
@@ -34,6 +38,12 @@ pub(crate) enum SchemaFormat {
     Search,
     /// Each line of `--progress json`: JSON Schema.
     Progress,
+    /// Each line of `verify --json`: JSON Schema.
+    Verify,
+    /// `compare --json`: JSON Schema.
+    Compare,
+    /// `doctor --json`, of this machine: JSON Schema.
+    Doctor,
     /// summary.csv: Table Schema.
     Summary,
     /// requests.csv: Table Schema.
@@ -75,6 +85,9 @@ impl SchemaFormat {
             Self::Environment => Environment::schema(),
             Self::Search => schema::search(),
             Self::Progress => crate::observe::progress_schema(),
+            Self::Verify => written::<Verification>(),
+            Self::Compare => written::<RunComparison>(),
+            Self::Doctor => written::<DoctorReport<'_>>(),
             Self::Summary => TableFile::Summary.schema(),
             Self::Requests => TableFile::Requests.schema(),
             Self::Failures => TableFile::Failures.schema(),

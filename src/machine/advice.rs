@@ -8,7 +8,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// The effect of following a piece of advice today.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It helps where the limit is met.
@@ -36,7 +36,7 @@ impl fmt::Display for Effect {
 }
 
 /// One piece of advice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Advice {
     /// The kernel parameter.
     pub parameter: &'static str,

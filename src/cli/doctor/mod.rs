@@ -4,6 +4,8 @@ mod hosts;
 mod json;
 pub(super) mod page;
 
+pub(super) use json::DoctorReport;
+
 use super::ci::When;
 use super::hosts::HostArgs;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
@@ -53,7 +55,9 @@ pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     let mut text = Vec::new();
     let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
     let written = if args.json {
-        page.write_all(json::json(&examination).as_bytes())
+        json::json(&examination)
+            .map_err(std::io::Error::from)
+            .and_then(|text| page.write_all(text.as_bytes()))
     } else {
         page::write(&examination, page)
     };

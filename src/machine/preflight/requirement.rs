@@ -9,7 +9,9 @@ use std::fmt;
 macro_rules! checks {
     ($($(#[$doc:meta])* $variant:ident = $key:literal, $name:literal;)*) => {
         /// The resource that is compared, in the order of the table.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema,
+        )]
         pub enum Resource { $($(#[$doc])* #[serde(rename = $key)] $variant,)* }
 
         impl Resource {
@@ -116,6 +118,15 @@ impl fmt::Display for RequirementStatus {
     }
 }
 
+/// What an amount is in JSON.
+#[derive(schemars::JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "only its schema is used")]
+enum NumberOrText {
+    Number(f64),
+    Text(String),
+}
+
 /// An amount with its unit; in JSON the bare number, or text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Amount {
@@ -180,7 +191,7 @@ impl Serialize for Amount {
 }
 
 /// One line of the table.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Requirement {
     /// The machine that it is compared with.
     #[serde(skip_serializing_if = "HostId::is_coordinator")]
@@ -189,8 +200,10 @@ pub struct Requirement {
     #[serde(rename = "check")]
     pub resource: Resource,
     /// The amount that the plan needs.
+    #[schemars(with = "Option<NumberOrText>")]
     pub needed: Amount,
     /// The amount that this machine has.
+    #[schemars(with = "Option<NumberOrText>")]
     pub have: Amount,
     /// How they compare.
     #[serde(rename = "fitness")]
@@ -257,7 +270,7 @@ impl Requirement {
 }
 
 /// How many connections of a plan's mix this machine allows as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Headroom {
     /// Connections at the peak.
     pub connections: u64,

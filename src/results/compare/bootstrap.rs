@@ -4,6 +4,7 @@
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// With fewer runs on either side there is no interval.
@@ -18,11 +19,13 @@ const SEED: u64 = 2026;
 const CONFIDENCE: f64 = 0.95;
 
 /// A range of changes that the runs agree with.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ConfidenceInterval {
     /// Its lower end.
+    #[schemars(with = "Option<f64>")]
     pub low: f64,
     /// Its upper end.
+    #[schemars(with = "Option<f64>")]
     pub high: f64,
 }
 

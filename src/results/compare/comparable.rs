@@ -4,11 +4,12 @@ use crate::schedule::Digests;
 use crate::store::{SavedRun, Tool};
 use crate::verdict::Verdict;
 use clap::ValueEnum;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// The properties in which two runs may differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, ValueEnum)]
 #[serde(rename_all = "snake_case")]
 pub enum DifferenceKind {
     /// Another load, or other due times.
@@ -33,7 +34,7 @@ pub enum DifferenceKind {
 }
 
 /// One of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Difference {
     /// The differences.
     pub kind: DifferenceKind,

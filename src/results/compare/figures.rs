@@ -4,10 +4,11 @@ use crate::plan::{Metric, Phase, Plan, RatioMetric, Scenario, Stat};
 use crate::record::{Cell, CellKey, Gauges, MeasuredSpan, measure};
 use crate::store::SavedRun;
 use crate::units::{SECOND_NS, narrow};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Where a figure was measured.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FigurePlace {
     /// The scenario's name.
     pub scenario: String,

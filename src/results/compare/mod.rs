@@ -27,11 +27,12 @@ pub(super) use bootstrap::{interval_of_median, median};
 pub(super) use comparable::machines;
 pub(super) use figures::figures;
 use figures::{FigurePlace, RunFigure};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
 /// How much worse a figure may get.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Margin {
     /// Of times and rates: a part of the base.
     pub relative: f64,
@@ -57,7 +58,7 @@ pub struct Options {
 }
 
 /// A decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparisonOutcome {
     /// Worse by more than the margin, by the whole interval.
@@ -86,18 +87,21 @@ impl ComparisonOutcome {
 }
 
 /// One figure of both sets.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Change {
     /// Where it was measured.
     pub place: FigurePlace,
     /// The measured values.
     #[serde(serialize_with = "name")]
+    #[schemars(with = "String")]
     pub metric: Metric,
     /// The figure of each run of the base.
     pub base: Vec<f64>,
     /// The figure of each new run.
     pub new: Vec<f64>,
-    /// Times and rates: new median by base median; ratios: new median less base median.
+    /// Times and rates: new median by base median; ratios: new median less base median. In
+    /// JSON null where the base is zero.
+    #[schemars(with = "Option<f64>")]
     pub effect: f64,
     /// The interval of the effect; absent with too few runs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,8 +115,9 @@ fn name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error
 }
 
 /// A whole comparison.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RunComparison {
+    #[schemars(extend("const" = "planrun.compare/1"))]
     schema: &'static str,
     /// The decision over all figures.
     pub outcome: ComparisonOutcome,

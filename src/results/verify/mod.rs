@@ -11,6 +11,7 @@ mod values;
 use crate::machine::Program;
 use crate::report::{FINAL, RowSeries, exchanges};
 use crate::store::{self, Error, FolderLock, SavedRun};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,10 @@ const RAW: [&str; 4] = ["plan.toml", "recording.jsonl", "recording.jsonl.gz", "e
 const SUMS: &str = "SHA256SUMS";
 
 /// The findings in a folder.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Verification {
+    #[schemars(extend("const" = "planrun.verify/1"))]
+    schema: &'static str,
     /// The folder.
     pub folder: PathBuf,
     /// Whether the files match the data.
@@ -55,7 +58,7 @@ pub struct Verification {
 }
 
 /// An error of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileMismatch {
     /// Its name.
     pub file: String,
@@ -91,6 +94,7 @@ pub fn verify(folder: &Path) -> Result<Verification, Error> {
 impl Verification {
     fn new(folder: &Path) -> Self {
         Self {
+            schema: "planrun.verify/1",
             folder: folder.to_owned(),
             verified: false,
             problems: Vec::new(),

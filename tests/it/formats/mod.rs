@@ -185,6 +185,47 @@ fn a_canned_run_conforms_and_no_value_of_another_type_does() {
     }
 }
 
+/// What a command prints as JSON.
+fn printed(arguments: &[&str]) -> Value {
+    let output = Command::new(exe()).args(arguments).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+#[test]
+fn what_commands_print_conforms_and_no_value_of_another_type_does() {
+    let (_out, folder) = finished_run();
+    let (_other, new) = finished_run();
+    let (folder, new) = (folder.to_str().unwrap(), new.to_str().unwrap());
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR")).join("plans/quickstart.toml");
+    let plan = plan.to_str().unwrap();
+    for (format, arguments) in [
+        ("verify", &["verify", "--json", folder][..]),
+        ("compare", &["compare", "--json", folder, new]),
+        ("doctor", &["doctor", "--json"]),
+        ("doctor", &["doctor", "--json", plan]),
+    ] {
+        let value = printed(arguments);
+        assert_eq!(differences(format, std::slice::from_ref(&value)), Vec::<String>::new());
+        let other_type = |value: &Value| match value {
+            Value::Bool(_) => Some("true".into()),
+            Value::Array(_) => Some(7.into()),
+            _ => None,
+        };
+        let changed = each_changed(&value, &other_type);
+        assert!(changed.len() >= 2, "{format}");
+        for (place, value) in changed {
+            assert_eq!(differences(format, &[value]).len(), 1, "{format}: {place}");
+        }
+        let mut other = value.clone();
+        other["schema"] = 99.into();
+        assert_eq!(differences(format, &[other]).len(), 1, "{format}: schema");
+        let mut less = value;
+        less.as_object_mut().unwrap().remove("schema");
+        assert_eq!(differences(format, &[less]).len(), 1, "{format}: no schema");
+    }
+}
+
 #[test]
 fn every_line_of_the_progress_of_a_run_conforms() {
     let plan = "name = \"progress\"\n[targets.web]\nbuiltin = \"http\"\n[targets.held]\n\
