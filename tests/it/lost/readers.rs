@@ -3,6 +3,33 @@
 use crate::outcome::exe;
 use std::process::{Command, Stdio};
 
+/// Two seconds of requests.
+const PLAN: &str = "name = \"unread\"\n[targets.web]\nbuiltin = \"http\"\n[scenarios.web]\n\
+    protocol = \"http\"\nthink_time = \"20ms\"\nstages = [{ users = 2, hold = \"2s\" }]\n\
+    thresholds = [\"failure_ratio < 1%\"]\n\
+    [generator]\nlimits = { schedule_lag = \"5s\", stalled = \"90%\", worker_cpu = \"100%\", steal = \"90%\" }\n";
+
+#[test]
+fn a_run_whose_reader_left_is_whole_and_has_its_own_status() {
+    for progress in ["lines", "json", "bar"] {
+        let stage = crate::outcome::Stage::new(PLAN);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (errors, output) = (writer.try_clone().unwrap(), writer);
+        let mut command = Command::new(exe());
+        command.args(["plan.toml", "--out", "out", "--progress", progress]);
+        command.current_dir(stage.folder.path());
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let code = command.status().unwrap().code();
+        let results = crate::outcome::results(&stage.folder.path().join("out")).unwrap();
+        let report = crate::outcome::report(&results);
+        assert_eq!(report["stopped"]["reason"], "completed", "{progress}: {report:#}");
+        assert_eq!(report["exit_code"].as_i64(), code.map(i64::from), "{progress}");
+        crate::outcome::assert_report_is_whole(&report);
+        crate::outcome::assert_sums(&results);
+    }
+}
+
 #[test]
 fn commands_whose_reader_left_have_the_status_of_their_work() {
     let published = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("results");

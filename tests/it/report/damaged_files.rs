@@ -149,6 +149,30 @@ fn no_damaged_file_is_verified_and_no_list_of_runs_has_a_wrong_figure() {
 }
 
 #[test]
+fn a_compressed_recording_gives_the_beginning_of_the_truth_or_nothing() {
+    let small = Small::new();
+    let path = small.folder.join("recording.jsonl.gz");
+    let whole = fs::read(&path).unwrap();
+    let (mut cut, mut refused) = (0, 0);
+    // Each byte where the file is cut, and a bit of each.
+    damaged(&small.folder, "recording.jsonl.gz", 0..whole.len(), |what| {
+        let saved = match SavedRun::open(&small.folder) {
+            Ok(saved) => saved,
+            Err(Error::NotResults { .. }) => return refused += 1,
+            Err(error) => panic!("{what}: {error}"),
+        };
+        let mut got = Vec::new();
+        saved.entries(&mut |entry| got.push(entry.clone())).unwrap();
+        let truth = entries();
+        assert!(truth.starts_with(&got), "{what}: {} entries", got.len());
+        let is_whole = saved.damage.is_none() && saved.complete();
+        assert!(!is_whole || got == truth, "{what}: it is not said that something is missing");
+        cut += usize::from(got.len() < truth.len());
+    });
+    assert!(cut > 20 && refused > 20, "{cut} cut, {refused} refused of {}", whole.len());
+}
+
+#[test]
 fn commands_say_what_is_damaged_and_end_as_documented() {
     let small = Small::new();
     let out = tempfile::tempdir().unwrap();
