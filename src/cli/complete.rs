@@ -123,7 +123,7 @@ fn values_below(path: &str, value: &toml::Value, paths: &mut Vec<String>) {
 /// Metrics as thresholds name them, distributions with each of their statistics.
 pub(super) fn metrics(typed: &OsStr) -> Vec<CompletionCandidate> {
     let names = Metric::rows().flat_map(|row| {
-        let stats: &[Stat] = if row.report == ReportPlace::Times { &Stat::ALL } else { &[] };
+        let stats: &[Stat] = if row.report == ReportPlace::Times { Stat::ALL } else { &[] };
         let with_stats = stats.iter().map(|stat| format!("{}.{stat}", row.name));
         let alone = stats.is_empty().then(|| row.name.to_owned());
         alone.into_iter().chain(with_stats).collect::<Vec<_>>()

@@ -15,6 +15,7 @@ mod machine;
 mod monitors;
 mod names;
 mod outcome;
+mod packaging;
 mod peers;
 mod plan;
 mod proxied;

@@ -12,6 +12,9 @@ fn file(format: SchemaFormat, name: &str) -> String {
     match format {
         SchemaFormat::Search => "TIME-search.json".to_owned(),
         SchemaFormat::Progress => "--progress json".to_owned(),
+        SchemaFormat::Verify | SchemaFormat::Compare | SchemaFormat::Doctor => {
+            format!("{name} --json")
+        }
         _ if format.file_name().contains(".table-schema.") => format!("{name}.csv"),
         _ => format!("{name}.json"),
     }
@@ -67,7 +70,7 @@ fn document() -> String {
             continue;
         }
         heading(&mut out, &["key", "type", "meaning"]);
-        for (key, about) in schema["properties"].as_object().expect("an object") {
+        for (key, about) in schema["properties"].as_object().into_iter().flatten() {
             row(&mut out, &[format!("`{key}`"), kind(about), meaning(&schema, about)]);
         }
         let events = schema["oneOf"].as_array().into_iter().flatten();
