@@ -66,7 +66,16 @@ fn a_search_runs_every_level_over_hosts() {
          thresholds = [\"failure_ratio < 1%\"]\n\
          stages = [{ users = 20, spawn_rate = \"200/s\", hold = \"1s\" }]\n",
     );
-    let ended = wait(lab.coordinator(&stage, &lab.own_agents().each_ref().map(String::as_str)));
+    let own = lab.own_agents();
+    let own = own.each_ref().map(String::as_str);
+    let mut ended = wait(lab.coordinator(&stage, &own));
+    // A machine that is busy with other tests makes a level INVALID.
+    for _ in 0..2 {
+        if ended.status.code() != Some(3) {
+            break;
+        }
+        ended = wait(lab.coordinator(&stage, &own));
+    }
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     let told = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(0), "{said}\n{told}");
