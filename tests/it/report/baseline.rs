@@ -1,9 +1,9 @@
 //! Thresholds that are relative to an earlier run: of real short runs against a server that has
 //! become slower.
 
+use super::said_in as said;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A server that takes 20 ms, so that the figures do not depend on the machine; wide limits, as
 /// tests share theirs.
@@ -56,13 +56,7 @@ impl Place {
     }
 
     fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_planrun"))
-            .args(arguments)
-            .current_dir(self.path())
-            .output()
-            .unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).unwrap())
+        said(self.path(), arguments)
     }
 
     /// The only run below a directory, as seen from the place.

@@ -1,21 +1,14 @@
 //! `planrun compare`: sets that are alike, one that is slower, and what cannot be compared.
 
-use super::{canned, run, run_on};
+use super::{canned, run, run_on, said_in};
 use planrun::machine::Environment;
 use planrun::plan::TimeMetric;
 use planrun::record::Entry;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 fn said(arguments: &[&str]) -> (Option<i32>, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_planrun"))
-        .arg("compare")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    (output.status.code(), String::from_utf8(text).unwrap())
+    said_in(Path::new("."), &[&["compare"], arguments].concat())
 }
 
 /// Folders of this many canned runs; in slower ones a fifth of the requests takes 200 ms.

@@ -26,7 +26,16 @@ use planrun::report::{self, FINAL, RowSeries, WrittenReports, text};
 use planrun::store::{Error, FolderLock, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
+
+/// The exit status of planrun in a folder, and its standard output and error.
+fn said_in(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_planrun"));
+    let output = command.args(arguments).current_dir(folder).output().unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8(text).unwrap())
+}
 
 const NOW: &str = "2026-11-22T16:45:00Z";
 

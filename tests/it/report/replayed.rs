@@ -1,8 +1,8 @@
 //! `planrun replay`, `--repeat` and `--versus`: loads that are made again, of real short runs.
 
+use super::said_in as said;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Open arrivals, so that the rate does not depend on the machine; wide limits, as tests share
 /// theirs.
@@ -36,13 +36,7 @@ impl Place {
     }
 
     fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = Command::new(env!("CARGO_BIN_EXE_planrun"))
-            .args(arguments)
-            .current_dir(self.path())
-            .output()
-            .unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).unwrap())
+        said(self.path(), arguments)
     }
 
     /// Folders of runs below a directory.
