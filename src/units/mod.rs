@@ -24,7 +24,7 @@ pub use index::{index, narrow, narrow32, slot};
 pub use rate::Rate;
 pub use ratio::Ratio;
 pub use time::Time;
-pub use visible::{is_printable, visible};
+pub use visible::{is_printable, visible, visible_bytes};
 
 /// Nanoseconds in a second.
 pub const SECOND_NS: u64 = 1_000_000_000;

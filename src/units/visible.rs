@@ -51,6 +51,18 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// The first `most` bytes as [`visible`] text; bytes that are not UTF-8 as `\xff`.
+pub fn visible_bytes(bytes: &[u8], most: usize) -> String {
+    let mut shown = String::with_capacity(bytes.len().min(most) + 16);
+    for chunk in bytes[..bytes.len().min(most)].utf8_chunks() {
+        shown.push_str(&visible(chunk.valid()));
+        for byte in chunk.invalid() {
+            write!(shown, "\\x{byte:02x}").expect("memory takes every text");
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,5 +116,13 @@ mod tests {
         for text in ["ok", "größer 世界", "naïve", "مرحبا", "❤\u{fe0f}", "a\\n"] {
             assert!(matches!(visible(text), Cow::Borrowed(same) if same == text), "{text}");
         }
+    }
+
+    #[test]
+    fn bytes_are_shown_as_text_where_they_are_text() {
+        assert_eq!(visible_bytes(br#"{"name":"Ann"}"#, 64), r#"{"name":"Ann"}"#);
+        assert_eq!(visible_bytes("Zoë\r\n".as_bytes(), 64), "Zoë\\r\\n");
+        assert_eq!(visible_bytes(b"a\xff\x1b", 64), "a\\xff\\x1b");
+        assert_eq!(visible_bytes(b"abc", 2), "ab");
     }
 }

@@ -19,7 +19,7 @@ use super::super::manifest::WorkerManifest;
 use super::super::rows::RowSource;
 use crate::record::{Snapshot, Transition, WorkerFacts};
 use crate::schedule::Partition;
-use crate::units::Address;
+use crate::units::{Address, visible_bytes};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -148,7 +148,7 @@ pub enum WorkerReport {
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
     /// The first bytes are not a hello.
-    #[error("expected a planrun process, found one that sent {}", .0.escape_ascii())]
+    #[error("expected a planrun process, found one that sent {}", visible_bytes(.0, usize::MAX))]
     Foreign(Vec<u8>),
     /// The other side is another version of planrun.
     #[error("it speaks version {0} of the messages, this process version {VERSION}")]

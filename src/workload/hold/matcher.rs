@@ -6,7 +6,7 @@
 use super::byte_pattern::BytePattern;
 use super::shown;
 use crate::plan::{Expect, Frame, LengthPrefix, MessageContent, PatternStep, StreamPattern};
-use crate::units::{narrow, narrow32};
+use crate::units::{narrow, narrow32, visible};
 
 /// The state of an expression that has matched.
 const MATCHED: u32 = (1 << 24) - 1;
@@ -60,7 +60,7 @@ impl ContentMatcher {
             Self::Any => None,
             Self::Prefix(prefix) => Some(format!("a message that begins with {}", shown(prefix))),
             Self::Pattern(pattern) => {
-                Some(format!("a message that matches `{}`", pattern.text().escape_debug()))
+                Some(format!("a message that matches `{}`", visible(pattern.text())))
             }
         }
     }

@@ -14,7 +14,7 @@ pub(crate) mod websocket;
 pub(crate) mod writer;
 
 use crate::record::Failure;
-use crate::units::hex;
+use crate::units::{hex, visible};
 use std::fmt::Debug;
 
 /// Which connection bytes belong to.
@@ -81,7 +81,7 @@ fn shown(bytes: &[u8]) -> String {
     };
     let is_text = |text: &str| !text.chars().any(|c| c.is_control() && !"\r\n\t".contains(c));
     match text.filter(|text| is_text(text)) {
-        Some(text) => format!("`{}`", text.escape_debug()),
+        Some(text) => format!("`{}`", visible(text)),
         None => format!("the bytes `{}`", hex(cut)),
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::plan::{AnswerLimits, HttpUrl};
 use crate::units::uri::sendable;
+use crate::units::visible_bytes;
 use std::borrow::Cow;
 use url::{Position, Url};
 
@@ -148,7 +149,7 @@ fn without_credentials(to: &Url) -> String {
 
 /// At most 100 bytes, none of which does anything to a terminal.
 pub(super) fn shown(text: &str) -> String {
-    text.as_bytes()[..text.len().min(100)].escape_ascii().to_string()
+    visible_bytes(text.as_bytes(), 100)
 }
 
 #[cfg(test)]

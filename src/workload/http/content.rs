@@ -5,6 +5,7 @@
 
 use super::body::BodyComparison as Same;
 use crate::plan::AnswerLimits;
+use crate::units::visible_bytes;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
@@ -165,7 +166,7 @@ fn seek(finder: &Finder<'_>, carry: &mut Vec<u8>, piece: &[u8]) -> bool {
 
 /// At most 64 bytes, none of which does anything to a terminal.
 pub(super) fn shown(bytes: &[u8]) -> String {
-    bytes[..bytes.len().min(64)].escape_ascii().to_string()
+    visible_bytes(bytes, 64)
 }
 
 #[cfg(test)]

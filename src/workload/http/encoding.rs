@@ -1,5 +1,6 @@
 //! Decides from a head whether the body's encoding can be decoded, and describes those that cannot.
 
+use crate::units::visible_bytes;
 use httparse::Header;
 
 /// The encodings of a body, as the head has them; `None` when there is none. Allocates only where
@@ -25,7 +26,7 @@ fn add<'a>(all: &mut String, tokens: impl Iterator<Item = &'a [u8]>, on_its_way:
     for token in tokens {
         all.push_str(if all.is_empty() { "" } else { ", " });
         all.push_str(if on_its_way { "transfer-encoding " } else { "" });
-        all.push_str(&token[..token.len().min(64)].escape_ascii().to_string());
+        all.push_str(&visible_bytes(token, 64));
     }
 }
 

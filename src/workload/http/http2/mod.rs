@@ -27,7 +27,7 @@ use super::error::{PeerSettings, RequestError};
 use super::transport::{Buffers, Handshake, Transport};
 use crate::plan::AnswerLimits;
 use crate::record::{ConnectionEnd, Failure, FailureStage};
-use crate::units::Address;
+use crate::units::{Address, visible_bytes};
 use crate::workload::Route;
 use counted::CountedBody;
 use h2::Error;
@@ -166,7 +166,7 @@ impl Http2Connection {
             Ok(said) if said != Some(ALPN.as_bytes()) => {
                 let said = said.map_or_else(
                     || "nothing".to_owned(),
-                    |said| format!("`{}`", said.escape_ascii()),
+                    |said| format!("`{}`", visible_bytes(said, 64)),
                 );
                 let words = format!("{}: the server chose {said} in place of HTTP/2", self.to);
                 let error = RequestError::new(Failure::Tls, FailureStage::Tls, words);
