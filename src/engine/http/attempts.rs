@@ -118,7 +118,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 }
             },
         };
-        entry.attempt.sent_ns.get_or_insert(now);
+        entry.attempt.is_sent_at(now);
         if !sent {
             self.ready_again.push(id);
         }

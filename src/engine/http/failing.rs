@@ -40,7 +40,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let entry = self.slots.get(slot);
         let (number, request) = (entry.number, entry.attempt.request);
         // A request that never left has no exchange.
-        entry.attempt.sent_ns?;
+        entry.attempt.sent_ns()?;
         if !self.kept.takes(request, cause) {
             return None;
         }

@@ -264,7 +264,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
         let timed = &self.iterations.time_checks[attempt.request as usize];
         if let (false, Some(broken), Some(sent)) =
-            (timed.is_empty(), &mut answer.failed_checks, attempt.sent_ns)
+            (timed.is_empty(), &mut answer.failed_checks, attempt.sent_ns())
         {
             let took = answer.ended_ns.saturating_sub(sent);
             for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {

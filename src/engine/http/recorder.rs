@@ -108,8 +108,16 @@ impl HttpRecorder {
     /// Records the start of an attempt. `due_ns`: when the schedule wanted it; `None` where it is
     /// due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
-        let key = self.phase_at(due_ns.unwrap_or(now));
-        let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, resends: 0 };
+        let wanted_ns = due_ns.unwrap_or(now);
+        let key = self.phase_at(wanted_ns);
+        let attempt = Attempt {
+            key,
+            due_ns: wanted_ns,
+            is_scheduled: due_ns.is_some(),
+            request,
+            begun_ns: now,
+            ..Attempt::default()
+        };
         let tallied = self.per_request;
         let cell = self.cell(key);
         cell.count(Counter::Due);
@@ -149,8 +157,8 @@ impl HttpRecorder {
     /// generator's own failures have no time.
     pub(super) fn end(&mut self, attempt: &Attempt, mut ending: AttemptEnd) {
         self.live.in_flight -= 1;
-        let (tallied, open) = (self.per_request, attempt.due_ns.is_some());
-        let split = ending.split(attempt.due_ns.unwrap_or(ending.begun_ns));
+        let (tallied, open) = (self.per_request, attempt.is_scheduled);
+        let split = ending.split(attempt.due_ns);
         if open {
             self.lag(attempt.key, split.lag);
         }
@@ -256,21 +264,33 @@ impl ResponseFacts<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
     pub(super) key: CellKey,
-    /// In rate stages: when the schedule wanted it. Otherwise it is due when it begins.
-    due_ns: Option<u64>,
+    /// In rate stages: when the schedule wanted it. Otherwise when it began.
+    due_ns: u64,
+    /// Whether the schedule said when it was due.
+    is_scheduled: bool,
+    is_sent: bool,
     /// Index into the plan's requests.
     pub(super) request: u32,
     /// When the attempt began.
     pub(super) begun_ns: u64,
-    /// When it was first sent.
-    pub(super) sent_ns: Option<u64>,
+    /// When it was first sent, if it was.
+    sent_ns: u64,
     /// How often it was sent again, or moved to another connection before it was sent.
     pub(super) resends: u16,
 }
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, resends: 0 }
+        Self {
+            key: FIRST,
+            due_ns: 0,
+            is_scheduled: false,
+            is_sent: false,
+            request: 0,
+            begun_ns: 0,
+            sent_ns: 0,
+            resends: 0,
+        }
     }
 }
 
@@ -279,12 +299,24 @@ impl Attempt {
         narrow(self.request as usize)
     }
 
+    /// When it was first sent; `None` if it was not.
+    pub(super) fn sent_ns(&self) -> Option<u64> {
+        self.is_sent.then_some(self.sent_ns)
+    }
+
+    /// Notes that it is sent; only the first time counts.
+    pub(super) fn is_sent_at(&mut self, now: u64) {
+        if !self.is_sent {
+            (self.is_sent, self.sent_ns) = (true, now);
+        }
+    }
+
     /// An end at `ended_ns` without a response.
     pub(super) fn end(&self, ended_ns: u64) -> AttemptEnd {
         AttemptEnd {
             request: self.number(),
             begun_ns: self.begun_ns,
-            sent_ns: self.sent_ns,
+            sent_ns: self.sent_ns(),
             ended_ns,
             ..AttemptEnd::default()
         }

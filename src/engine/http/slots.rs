@@ -177,8 +177,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_costs_at_most_512_bytes() {
+    fn a_user_costs_at_most_304_bytes() {
         let size = size_of::<Slot<HttpConnection>>();
-        assert!(size <= 512, "{size}");
+        assert!(size <= 304, "{size}");
     }
 }

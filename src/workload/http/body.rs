@@ -2,7 +2,7 @@
 
 use super::preview::{BodyPreview, SHOWN_BYTES as BEGINNING_BYTES};
 use crate::plan::Secrets;
-use crate::units::index;
+use crate::units::{index, visible_bytes};
 
 /// Longest piece of a wrong body that is shown.
 const SHOWN_BYTES: usize = 64;
@@ -11,17 +11,25 @@ const SHOWN_BYTES: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct BodyComparison {
     received: u64,
-    wrong: Option<Box<str>>,
-    /// Why it cannot be compared: it is encoded.
-    encoded: Option<Box<str>>,
+    /// Boxed, as each connection has one of these and few bodies are wrong.
+    fault: Option<Box<BodyFault>>,
     /// How the body of an answer begins that is wrong, or may turn out to be.
     beginning: Option<Box<BodyPreview>>,
+}
+
+/// Why a body is not as expected, in words.
+#[derive(Debug)]
+enum BodyFault {
+    /// It differs.
+    Wrong(String),
+    /// It is encoded and cannot be compared.
+    Encoded(String),
 }
 
 impl BodyComparison {
     /// The body is encoded and cannot be compared, for this reason.
     pub(super) fn is_encoded(&mut self, why: String) {
-        self.encoded = Some(why.into());
+        self.fault = Some(Box::new(BodyFault::Encoded(why)));
     }
 
     /// The beginning of the body is kept for error messages.
@@ -60,15 +68,15 @@ impl BodyComparison {
             self.beginning = Some(Box::new(beginning));
         }
         self.received += piece.len() as u64;
-        let Some(expected) = expected.filter(|_| self.wrong.is_none()) else { return };
+        let Some(expected) = expected.filter(|_| self.fault.is_none()) else { return };
         let rest = expected.get(at..).unwrap_or_default();
         if rest.starts_with(piece) {
             return;
         }
         let same = rest.iter().zip(piece).take_while(|(theirs, ours)| theirs == ours).count();
-        let shown = &piece[same..piece.len().min(same + SHOWN_BYTES)];
-        let words = format!("differs at byte {}: `{}`", at + same, shown.escape_ascii());
-        self.wrong = Some(words.into());
+        let shown = visible_bytes(&piece[same..], SHOWN_BYTES);
+        let words = format!("differs at byte {}: `{shown}`", at + same);
+        self.fault = Some(Box::new(BodyFault::Wrong(words)));
     }
 
     /// Bytes so far.
@@ -78,11 +86,10 @@ impl BodyComparison {
 
     /// The error of the complete body.
     pub(super) fn finish(&mut self, expected: Option<&[u8]>) -> Result<(), String> {
-        if let Some(why) = self.encoded.take().filter(|_| self.received > 0) {
-            return Err(why.into());
-        }
-        if let Some(wrong) = self.wrong.take() {
-            return Err(wrong.into());
+        match self.fault.take().map(|fault| *fault) {
+            Some(BodyFault::Encoded(why)) if self.received > 0 => return Err(why),
+            Some(BodyFault::Wrong(why)) => return Err(why),
+            _ => {}
         }
         match expected {
             Some(expected) if self.received < expected.len() as u64 => {

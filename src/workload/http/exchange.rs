@@ -78,7 +78,9 @@ pub(super) struct Exchange {
     pub(super) request: u32,
     /// Of the answer, as far as it has come.
     bytes: u64,
-    first_byte_ns: Option<u64>,
+    has_begun: bool,
+    /// When the answer began, if it has.
+    first_byte_ns: u64,
     check: BodyComparison,
     inspector: Option<Box<ResponseInspector>>,
     capture: Option<Box<Capture>>,
@@ -101,7 +103,8 @@ impl Exchange {
         Self {
             request,
             bytes: 0,
-            first_byte_ns: None,
+            has_begun: false,
+            first_byte_ns: 0,
             check: BodyComparison::default(),
             inspector: None,
             capture: None,
@@ -110,7 +113,9 @@ impl Exchange {
 
     /// Counts `bytes` more of the response.
     pub(super) fn came(&mut self, bytes: usize, now_ns: u64) {
-        self.first_byte_ns.get_or_insert(now_ns);
+        if !self.has_begun {
+            (self.has_begun, self.first_byte_ns) = (true, now_ns);
+        }
         self.bytes += bytes as u64;
     }
 
@@ -263,7 +268,7 @@ impl Exchange {
             status,
             body_bytes: self.received(),
             sent_bytes: 0,
-            first_byte_ns: self.first_byte_ns,
+            first_byte_ns: self.has_begun.then_some(self.first_byte_ns),
             ended_ns,
             retry_safety: RetrySafety::Unsafe,
             failed_checks: None,

@@ -16,7 +16,8 @@ pub(crate) struct UserSession {
     exhausted: bool,
     values: Vec<Option<Box<str>>>,
     cookie_jar: Option<CookieJar>,
-    redirect: Option<Redirect>,
+    /// Boxed, as each user has a session and few follow a redirect.
+    redirect: Option<Box<Redirect>>,
     /// The last request target, and its `Host`.
     path: String,
     host: String,
@@ -115,7 +116,7 @@ impl UserSession {
     }
 
     pub(super) fn redirect(&self) -> Option<&Redirect> {
-        self.redirect.as_ref()
+        self.redirect.as_deref()
     }
 
     pub(super) fn has_cookies(&self) -> bool {
@@ -193,6 +194,8 @@ impl UserSession {
         }
         for (at, value) in extracted.values {
             if self.values.len() <= at {
+                // Exactly: each user keeps this.
+                self.values.reserve_exact(at + 1 - self.values.len());
                 self.values.resize(at + 1, None);
             }
             self.values[at] = Some(value);
@@ -215,7 +218,7 @@ impl UserSession {
             return Err(format!("more than {limit} redirects, the last one to {path}"));
         }
         let as_get = was_get || matches!(status, 301..=303);
-        self.redirect = Some(Redirect { path, as_get, count: count + 1 });
+        self.redirect = Some(Box::new(Redirect { path, as_get, count: count + 1 }));
         Ok(())
     }
 }

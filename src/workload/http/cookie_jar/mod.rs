@@ -91,6 +91,10 @@ impl CookieJar {
             self.kept.retain(|kept| kept.until_ns > from.now_ns);
         }
         let oldest = is_full(&self.kept).then(|| self.kept.remove(0));
+        if self.kept.len() == self.kept.capacity() {
+            // By halves, from one on: each user keeps a jar, and most sites set one cookie or two.
+            self.kept.reserve_exact(self.kept.len() / 2 + 1);
+        }
         self.kept.push(one);
         oldest.map(|oldest| {
             let why = format!("is the oldest of more than {}", limits.cookies);
