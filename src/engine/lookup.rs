@@ -5,7 +5,9 @@
 use super::event::Resolved;
 use super::probe::probe;
 use super::target_error::TargetError;
-use crate::plan::{Endpoint, FixedName, HostPort, HttpUrl, Site, Target, fixed_addresses};
+use crate::plan::{
+    Endpoint, FixedName, Generator, HostPort, HttpUrl, Site, Target, fixed_addresses,
+};
 use crate::units::{Address, narrow};
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
@@ -74,7 +76,7 @@ pub(super) enum Probing {
 pub(super) fn resolve_proxy(
     target: &Target,
     urls: &[HttpUrl],
-    probing: Probing,
+    probing: (Probing, &Generator),
 ) -> Result<(Resolved, Vec<String>), TargetError> {
     let proxy = target.proxy.iter().map(|proxy| Whereabouts::Host(&proxy.address));
     let (found, _) = resolve(&target.name, proxy, &[], probing)?;
@@ -127,10 +129,13 @@ fn whereabouts(endpoint: &Endpoint) -> Vec<Whereabouts<'_>> {
 ///
 /// # Errors
 /// At the first that does not accept a connection.
-pub(super) fn try_addresses(targets: &[(String, Vec<Address>)]) -> Result<(), TargetError> {
+pub(super) fn try_addresses(
+    targets: &[(String, Vec<Address>)],
+    generator: &Generator,
+) -> Result<(), TargetError> {
     let all = targets.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one)));
     for (target, address) in all {
-        probe(address).map_err(|source| TargetError::Probe {
+        probe(address, generator).map_err(|source| TargetError::Probe {
             target: target.clone(),
             address: address.clone(),
             source,
@@ -145,7 +150,7 @@ pub(super) fn resolve<'a>(
     target: &str,
     all: impl Iterator<Item = Whereabouts<'a>>,
     fixed: &[FixedName],
-    probing: Probing,
+    (probing, generator): (Probing, &Generator),
 ) -> Result<(Resolved, Vec<String>), TargetError> {
     let mut names = Vec::new();
     let mut resolved = Resolved { name: target.to_owned(), ..Resolved::default() };
@@ -166,7 +171,7 @@ pub(super) fn resolve<'a>(
             accepting.clone_from(&found);
         }
         for address in found.iter().filter(|_| probing != Probing::Off) {
-            match probe(address) {
+            match probe(address, generator) {
                 Ok(()) => {
                     resolved.probes += 1;
                     accepting.push(address.clone());
@@ -220,7 +225,7 @@ mod tests {
             "t",
             [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(),
             &[],
-            Probing::Required,
+            (Probing::Required, &Generator::default()),
         )
         .unwrap();
         assert_eq!(names, ["localhost"; 2]);
@@ -238,18 +243,40 @@ mod tests {
         drop(listener);
         let dead = HostPort { host: "127.0.0.1".into(), port };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Required),
+            resolve(
+                "t",
+                [Whereabouts::Host(&dead)].into_iter(),
+                &[],
+                (Probing::Required, &Generator::default())
+            ),
             Err(TargetError::Probe { .. })
         ));
-        let forced =
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Tried).unwrap().0;
+        let forced = resolve(
+            "t",
+            [Whereabouts::Host(&dead)].into_iter(),
+            &[],
+            (Probing::Tried, &Generator::default()),
+        )
+        .unwrap()
+        .0;
         assert_eq!((forced.addresses.len(), forced.resolved_in_ns), (1, None));
-        let silent =
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), &[], Probing::Off).unwrap().0;
+        let silent = resolve(
+            "t",
+            [Whereabouts::Host(&dead)].into_iter(),
+            &[],
+            (Probing::Off, &Generator::default()),
+        )
+        .unwrap()
+        .0;
         assert_eq!((silent.addresses.len(), silent.probes), (1, 0));
         let unknown = HostPort { host: "no-such-name.invalid".into(), port: 80 };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), &[], Probing::Tried),
+            resolve(
+                "t",
+                [Whereabouts::Host(&unknown)].into_iter(),
+                &[],
+                (Probing::Tried, &Generator::default())
+            ),
             Err(TargetError::Resolve { .. })
         ));
     }

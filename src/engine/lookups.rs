@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::event::Resolved;
 use super::lookup::look_up;
 use super::probe::probe;
-use crate::plan::{Plan, Target};
+use crate::plan::{Generator, Plan, Target};
 use crate::record::Lookup;
 use crate::units::{Address, narrow};
 use std::collections::BTreeSet;
@@ -42,14 +42,14 @@ impl Lookups {
             let (stop, stopped) = channel();
             let known = resolved.addresses.iter().cloned().zip(resolved.origins.iter().copied());
             let mut names = TargetNames::new(narrow(index), target.clone(), known.collect());
-            let found = found.clone();
+            let (found, generator) = (found.clone(), plan.generator.clone());
             std::thread::Builder::new().name("lookups".to_owned()).spawn(move || {
                 let every = dns.refresh.0;
                 let mut due = clock.until_start() + every;
                 let mut passed = Duration::ZERO;
                 while is_due(&stopped, due.saturating_sub(passed)) {
                     let begun = clock.now_ns();
-                    if let Some(new) = names.look(clock) {
+                    if let Some(new) = names.look(&generator, clock) {
                         // Nobody hears it after the run.
                         let _ = found.send(new);
                     }
@@ -95,9 +95,10 @@ impl TargetNames {
     }
 
     /// Looks them up; `None` if the result is the same as before.
-    fn look(&mut self, clock: Clock) -> Option<NewLookup> {
+    fn look(&mut self, generator: &Generator, clock: Clock) -> Option<NewLookup> {
         let (found, failures) = look_up(&self.target);
-        let try_address = |address: &Address| probe(address).map_err(|error| error.to_string());
+        let try_address =
+            |address: &Address| probe(address, generator).map_err(|error| error.to_string());
         let (addresses, failures) = self.usable(found, failures, try_address);
         let is_change = addresses != self.addresses;
         if !is_change && failures == self.failures {

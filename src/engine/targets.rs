@@ -65,14 +65,14 @@ impl Targets {
             let (resolved, mut names) = match &target.endpoint {
                 Endpoint::Hosts(hosts) => {
                     let all = hosts.iter().map(Whereabouts::Host);
-                    resolve(&target.name, all, &target.resolve, probing)?
+                    resolve(&target.name, all, &target.resolve, (probing, &plan.generator))?
                 }
                 Endpoint::Urls(urls) if target.proxy.is_some() => {
-                    resolve_proxy(target, urls, probing)?
+                    resolve_proxy(target, urls, (probing, &plan.generator))?
                 }
                 Endpoint::Urls(urls) => {
                     let all = urls.iter().map(Whereabouts::of);
-                    resolve(&target.name, all, &target.resolve, probing)?
+                    resolve(&target.name, all, &target.resolve, (probing, &plan.generator))?
                 }
                 Endpoint::Builtin(builtin) => {
                     let room = capacity.get(index).copied().unwrap_or(1);

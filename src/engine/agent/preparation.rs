@@ -92,7 +92,8 @@ pub(super) async fn prepare(
         let wanted = plan.targets.iter().zip(&addresses).filter(|(target, _)| target.probe);
         let wanted: Vec<(String, Vec<Address>)> =
             wanted.map(|(target, found)| (target.name.clone(), found.clone())).collect();
-        let tried = tokio::task::spawn_blocking(move || try_addresses(&wanted)).await;
+        let generator = plan.generator.clone();
+        let tried = tokio::task::spawn_blocking(move || try_addresses(&wanted, &generator)).await;
         tried
             .map_err(|error| unfit(error.to_string()))?
             .map_err(|error| unfit(error.to_string()))?;

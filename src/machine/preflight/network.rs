@@ -4,6 +4,7 @@ use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
+use crate::plan::SourceRange;
 
 /// The part of a port range above which the search for a free port gets slow.
 const SLOW_SHARE: f64 = 0.35;
@@ -126,11 +127,37 @@ fn source_addresses(facts: &Facts<'_>) -> Requirement {
         ));
     }
     if wrong.is_empty() {
-        row
+        of_no_use(facts, row)
     } else {
         let shown = wrong.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
         row.note(format!("cannot be bound: {shown}"))
     }
+}
+
+/// Warns of source addresses whose family no target has. Names are not resolved here: a plan with
+/// one may reach both.
+fn of_no_use(facts: &Facts<'_>, mut row: Requirement) -> Requirement {
+    let all = destinations(facts.plan, facts.limits);
+    let reached = |range: &&SourceRange| {
+        let same = |to: &Destination| to.address.is_ipv4() == range.first.is_ipv4();
+        all.iter().any(|to| to.address.is_unspecified() || same(to))
+    };
+    let unused: Vec<String> = facts
+        .plan
+        .generator
+        .source_addresses
+        .iter()
+        .filter(|range| !reached(range))
+        .map(SourceRange::to_string)
+        .collect();
+    if unused.is_empty() {
+        return row;
+    }
+    row.status = RequirementStatus::Warn;
+    row.note(format!(
+        "not used, as no target has an address of the same family: {}",
+        unused.join(", ")
+    ))
 }
 
 fn conntrack(facts: &Facts<'_>) -> Requirement {

@@ -9,6 +9,7 @@ use crate::plan::tree::{Node, Value};
 use crate::units::Count;
 use schemars::json_schema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::net::IpAddr;
 
 /// How this machine makes the load; every part has a default.
@@ -65,6 +66,30 @@ pub struct SourceRange {
     pub first: IpAddr,
     /// The last address to connect from; not below `first`, of the same family.
     pub last: IpAddr,
+}
+
+impl SourceRange {
+    /// Whether both have an address in common.
+    fn overlaps(&self, other: &Self) -> bool {
+        self.first <= other.last && other.first <= self.last
+    }
+}
+
+impl fmt::Display for SourceRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last {
+            return self.first.fmt(f);
+        }
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl Generator {
+    /// The first of the plan's source addresses that can reach `destination`: one of its family.
+    pub fn first_source_to(&self, destination: IpAddr) -> Option<IpAddr> {
+        let mut firsts = self.source_addresses.iter().map(|range| range.first);
+        firsts.find(|source| source.is_ipv4() == destination.is_ipv4())
+    }
 }
 
 /// What happens when a worker process dies or stalls.
@@ -158,7 +183,7 @@ leaf_schema!(
 table! {
     /// How this machine makes the load.
     #[schemars(rename = "Generator")]
-    RawGenerator, "`generator`",
+    RawGenerator, "`generator`", in "`[generator]`",
     must {}
     may {
         /// Worker processes for each scenario: a number, or `auto`.
@@ -257,17 +282,25 @@ fn source_addresses(field: &Field<OneOrMany<Text>>, errors: &mut Errors) -> Vec<
     {
         return Vec::new();
     }
-    list.iter()
-        .filter_map(|address| match source_range(&address.value.value) {
-            Ok(range) => Some(range),
+    let mut ranges: Vec<SourceRange> = Vec::new();
+    for address in list {
+        match source_range(&address.value.value) {
+            Ok(range) => {
+                if let Some(before) = ranges.iter().find(|before| before.overlaps(&range)) {
+                    errors.add(address.at, format!("this repeats addresses of `{before}`")).help(
+                        "list each address once: connections are spread evenly over the list",
+                    );
+                }
+                ranges.push(range);
+            }
             Err(message) => {
                 errors
                     .add(address.at, message)
                     .help("write an address, a range or a network: `\"127.0.0.2\"`, `\"127.1.0.1-127.1.0.9\"`, `\"127.1.0.0/24\"`");
-                None
             }
-        })
-        .collect()
+        }
+    }
+    ranges
 }
 
 fn source_use(raw: &RawGenerator, errors: &mut Errors) -> SourceUse {
@@ -359,5 +392,6 @@ mod tests {
         );
         assert_eq!(sources("127.0.0.2 - 127.0.0.9"), ["127.0.0.2-127.0.0.9"]);
         assert_eq!(sources(r#"["fd00::/126"]"#), ["fd00::-fd00::3"]);
+        assert_eq!(sources(r#"["127.0.0.2", "::2", "127.0.0.3"]"#).len(), 3);
     }
 }

@@ -34,9 +34,8 @@ fn serve() -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-/// How many connections came from each address; the one that planrun looks with before the run is
-/// not among them.
-fn counts(scenario: &str, rest: &str) -> BTreeMap<IpAddr, u64> {
+/// How many connections came from each address. `target`: keys of the target.
+fn counts_of(scenario: &str, target: &str, rest: &str) -> BTreeMap<IpAddr, u64> {
     let (address, seen) = serve();
     let address = if scenario.contains("\"http\"") {
         format!("http://{address}/")
@@ -45,13 +44,25 @@ fn counts(scenario: &str, rest: &str) -> BTreeMap<IpAddr, u64> {
     };
     let plan = format!(
         "name = \"sources\"\n[generator]\nworkers = 2\nsource_addresses = [\"127.0.0.2-127.0.0.9\"]\n{rest}\n\
-         [targets.t]\naddress = \"{address}\"\n[scenarios.s]\nthresholds = []\n{scenario}\n"
+         [targets.t]\naddress = \"{address}\"\n{target}\n[scenarios.s]\nthresholds = []\n{scenario}\n"
     );
     let outcome = run_once(&plan, &[]);
     assert_eq!(outcome.code, Some(0), "{}{}", outcome.stdout, outcome.stderr);
-    let mut counts = seen.lock().unwrap().clone();
-    counts.remove(&IpAddr::from([127, 0, 0, 1]));
+    let counts = seen.lock().unwrap().clone();
+    assert!(!counts.contains_key(&IpAddr::from([127, 0, 0, 1])), "{counts:?}");
     counts
+}
+
+/// The same without the connection that probes the target before the run.
+fn counts(scenario: &str, rest: &str) -> BTreeMap<IpAddr, u64> {
+    counts_of(scenario, "probe = false", rest)
+}
+
+#[test]
+fn the_probe_comes_from_a_source_of_the_plan() {
+    let hold = "protocol = \"tcp-hold\"\nstages = [{ users = 16, hold = \"1s\" }]";
+    let probed = counts_of(hold, "", "");
+    assert_eq!(probed.values().copied().collect::<Vec<_>>(), [3, 2, 2, 2, 2, 2, 2, 2]);
 }
 
 #[test]

@@ -170,6 +170,31 @@ fn system_files_bind_those_without_the_capability() {
 }
 
 #[test]
+fn sources_of_a_family_that_no_target_has_are_named() {
+    let row_of = |to: &[&str], sources: &[&str]| {
+        let mut plan = plan(hosts(to), far(10).scenarios);
+        let range = |text: &&str| {
+            let one = text.parse().unwrap();
+            SourceRange { first: one, last: one }
+        };
+        plan.generator.source_addresses = sources.iter().map(range).collect();
+        let probes = Probes { bound: sources.len() as u64, ..untracked() };
+        find(&preflight(&plan, &usual(), &probes), Resource::SourceAddresses).clone()
+    };
+    let row = row_of(&["10.0.0.1"], &["10.0.0.2", "fd00::2"]);
+    assert_eq!(row.status, RequirementStatus::Warn);
+    assert_eq!(
+        row.note.as_deref(),
+        Some("not used, as no target has an address of the same family: fd00::2")
+    );
+    assert_eq!(
+        row_of(&["10.0.0.1", "fd00::1"], &["10.0.0.2", "fd00::2"]).status,
+        RequirementStatus::Ok
+    );
+    assert_eq!(row_of(&["lb.internal"], &["fd00::2"]).status, RequirementStatus::Ok);
+}
+
+#[test]
 fn one_source_to_one_far_address_has_so_many_ports() {
     let row_of = |connections| row(&far(connections), &usual(), Resource::SourcePorts);
     assert_eq!(row_of(9_000).status, RequirementStatus::Ok);
