@@ -70,7 +70,7 @@ table! {
 }
 
 /// The tables in which a misplaced key is looked up.
-pub(in crate::plan) const TABLES: [&Keys; 15] = [
+pub(in crate::plan) const TABLES: [&Keys; 16] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
     &RawTarget::KEYS,
@@ -86,6 +86,7 @@ pub(in crate::plan) const TABLES: [&Keys; 15] = [
     &RawConnection::KEYS,
     &RawFaults::KEYS,
     &RawMonitor::KEYS,
+    &RawGenerator::KEYS,
 ];
 
 /// The most scenarios of a plan, and the most targets.

@@ -193,10 +193,14 @@ const MOST_IN_FLIGHT: u64 = 20_000;
 const MOST_REDIRECTS: u64 = 50;
 
 /// Keys of other protocols, and the keys to use instead.
-pub(super) const INSTEAD: [(&str, &str); 1] = [(
-    "expect",
-    "write it in a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",
-)];
+pub(super) const INSTEAD: [(&str, &str); 3] = [
+    ("expect", "write it in a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`"),
+    (
+        "headers",
+        "write it in a request: `requests = [{ path = \"/\", headers = { accept = \"text/html\" } }]`",
+    ),
+    ("path", "write it in a request: `requests = [{ path = \"/\" }]`"),
+];
 
 /// The behaviour of each user.
 pub(super) fn http(
