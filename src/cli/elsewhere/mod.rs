@@ -34,12 +34,8 @@ impl Typed {
         let mut typed = Self::default();
         let mut words = arguments.iter().map(|word| word.to_string_lossy().into_owned()).peekable();
         while let Some(word) = words.next() {
-            if is_url(&word) {
+            if is_url(&word) || is_address(&word) {
                 typed.urls.push(word);
-                continue;
-            }
-            if is_address(&word) {
-                typed.urls.push(format!("tcp://{word}"));
                 continue;
             }
             if !word.starts_with('-') || word == "-" {
@@ -62,7 +58,10 @@ impl Typed {
             };
             if let Some((_, meaning)) = known(&name) {
                 let takes = !matches!(meaning, Flag::Other(_));
-                let next = || takes.then(|| words.next_if(|next| !next.starts_with('-'))).flatten();
+                let next = || {
+                    words
+                        .next_if(|next| if takes { !next.starts_with('-') } else { is_value(next) })
+                };
                 let value = attached.or_else(next);
                 // Whatever its flag is called: `-u` is a number of users in one tool, a URL in
                 // others.
@@ -70,6 +69,9 @@ impl Typed {
                     typed.urls.push(url.clone());
                 }
                 typed.flags.push((name, *meaning, value));
+            } else if attached.is_none() {
+                // Its value, if it takes one, is no subcommand.
+                words.next_if(|next| is_value(next));
             }
         }
         typed
@@ -142,11 +144,8 @@ impl Typed {
 /// The answer to a file that is no plan by its extension, or of a URL in its place.
 pub(super) fn of_path(path: &Path) -> Option<Answer> {
     let shown = path.to_string_lossy();
-    if is_url(&shown) {
+    if is_url(&shown) || is_address(&shown) {
         return Some(of_url(&Typed::default(), &shown));
-    }
-    if is_address(&shown) {
-        return Some(of_url(&Typed::default(), &format!("tcp://{shown}")));
     }
     if shown == "-" {
         return Some(Answer {
@@ -197,8 +196,7 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
 /// The answer to a first word that is neither a plan nor a subcommand, with others behind it.
 fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
     let [word, _, ..] = files else { return None };
-    let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    if !is_word || Path::new(word).exists() {
+    if !is_word(word) || Path::new(word).exists() {
         return None;
     }
     if let Some(help) = subcommands::of_other_tools(word) {
@@ -211,6 +209,15 @@ fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
         |meant| format!("did you mean `planrun {meant} {}`?", rest.join(" ")),
     );
     Some(no_subcommand(word, help))
+}
+
+/// Whether it is rather the value of the flag before it than a plan or a subcommand.
+fn is_value(text: &str) -> bool {
+    is_word(text) && !super::is_subcommand(text)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.starts_with('-') && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 fn no_subcommand(word: &str, help: String) -> Answer {

@@ -18,6 +18,7 @@ pub(super) fn of_other_tools(word: &str) -> Option<&'static str> {
         "cloud" | "login" | "run-lambda" | "run-fargate" | "archive" | "stats" | "pause" => {
             "planrun runs a plan on this machine: `planrun PLAN.toml`"
         }
+        "version" => "`planrun --version` prints the version",
         _ => return None,
     })
 }

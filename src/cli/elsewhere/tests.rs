@@ -49,6 +49,25 @@ fn a_word_in_place_of_a_plan_leads_on() {
 }
 
 #[test]
+fn the_value_of_an_unknown_flag_is_no_subcommand() {
+    for line in ["-o out p.toml", "--tag nightly p.toml", "--output json p.toml", "-t 10 p.toml"] {
+        let message = of_command_line(&arguments(line)).map(|answer| answer.message);
+        let flag = line.split(' ').next().unwrap();
+        let words = format!("planrun has no flag `{flag}`");
+        assert!(message.is_none_or(|message| message == words), "{line}");
+    }
+    assert!(answer("repot results").help.contains("planrun report results"));
+}
+
+#[test]
+fn an_address_is_shown_as_it_was_typed() {
+    assert_eq!(
+        answer("localhost:8080").message,
+        "expected a plan file, found the address `localhost:8080`"
+    );
+}
+
+#[test]
 fn a_url_is_answered_with_a_plan_that_can_be_run() {
     for (line, has) in LINES {
         let text = answer(line).plan.unwrap();
