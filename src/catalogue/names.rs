@@ -109,6 +109,10 @@ names! {
         Retried = "retried" of ALL,
         /// http: cookies that users rejected, or discarded for a newer one.
         CookiesLost = "cookies.lost" of REQUESTS with Cookies,
+        /// http: iterations of stages with `iterations` or `until` that went through to their end.
+        Iterations = "iterations" of REQUESTS with FixedWork,
+        /// http: iterations that such stages were to have: their number, or one for each row.
+        IterationsPlanned = "iterations.planned" of REQUESTS with FixedWork,
         /// Bytes received: messages or bodies, without framing; encoded bodies are counted encoded.
         /// http counts them when a request ends or is given up, for each time it was sent.
         BytesReceived = "bytes.received" of ALL,

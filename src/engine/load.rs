@@ -49,6 +49,8 @@ pub struct Load {
     pub stock: Arc<TestData>,
     /// http: where rows come from that are used once.
     pub rows: RowSource,
+    /// http: the first block of each stage with a number of iterations.
+    pub iterations: Vec<(u64, u64)>,
 }
 
 impl Load {
@@ -61,7 +63,7 @@ impl Load {
         let scenario = usize::from(scenario);
         debug_assert!(scenario < plan.scenarios.len(), "scenario {scenario} is one of the plan");
         debug_assert!(!inputs.addresses.is_empty(), "a target has an address");
-        let Assignment { partition, rows } = *assignment;
+        let Assignment { partition, rows, iterations } = assignment.clone();
         debug_assert!(partition.is_valid(), "{partition:?} is one of its parts");
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
         let data = plan.scenarios[scenario].protocol.data();
@@ -85,6 +87,7 @@ impl Load {
             tls: tls.map_err(|error| error.to_string())?,
             stock: stock.into(),
             rows,
+            iterations,
             proxy_protocol: plan.target(&plan.scenarios[scenario]).proxy_protocol,
             plan,
         })

@@ -14,7 +14,7 @@ pub(super) fn seconds(seconds: u64) -> Time {
 
 pub(super) fn users(users: u64, ramp: Ramp, hold: u64) -> Stage {
     let level = Level::Users { users, ramp };
-    Stage { name: "1".into(), level, hold: seconds(hold), warmup: false }
+    Stage { name: "1".into(), level, hold: seconds(hold), warmup: false, work: None }
 }
 
 fn scenario(protocol: Protocol, stages: Vec<Stage>) -> Scenario {
@@ -176,7 +176,7 @@ fn an_open_stage_needs_what_may_be_in_flight() {
         ramp: seconds(30),
         spacing: crate::plan::Spacing::Constant,
     };
-    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
+    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false, work: None };
     let mut late = http(vec![users(5, Ramp::Unpaced, 1)]);
     late.start_after = StartAfter::Hold;
     let needs = Requirements::of(&plan(web(), vec![http(vec![stage]), late]));

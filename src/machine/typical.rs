@@ -54,7 +54,13 @@ fn held(endpoint: Endpoint) -> Plan {
         target: 0,
         start_after: StartAfter::Delay(Time::default()),
         protocol: Protocol::Hold(protocol),
-        stages: vec![Stage { name: "1".to_owned(), level, hold: minute(), warmup: false }],
+        stages: vec![Stage {
+            name: "1".to_owned(),
+            level,
+            hold: minute(),
+            warmup: false,
+            work: None,
+        }],
         thresholds: Vec::new(),
     };
     Plan {

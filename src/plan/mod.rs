@@ -80,6 +80,7 @@ pub use elements::threshold::expected::{Sparse, sparse};
 pub use elements::threshold::relative::{BoundChange, RelativeBound};
 pub use elements::threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 pub use elements::validity_limits::ValidityLimits;
+pub use elements::work::FixedWork;
 pub use error::{PlanError, PlanErrors};
 pub use generated::{Generated, GeneratedKind, TimeFormat};
 pub use interpolate::Environment;

@@ -34,8 +34,9 @@ impl ReportedMetrics {
     pub(super) fn of(protocol: &Protocol) -> Self {
         let kind = protocol.kind();
         let shown = |row: &MetricRow, report: ReportPlace| {
-            let of_events = row.needs(Need::Events);
-            row.is_of(kind) && row.report == report && (!of_events || has(protocol, Need::Events))
+            let features = [Need::Events, Need::FixedWork];
+            let lacks = |need: &Need| row.needs(*need) && !has(protocol, *need);
+            row.is_of(kind) && row.report == report && !features.iter().any(lacks)
         };
         Self {
             counters: keep(Counter::ALL, |one| {
@@ -138,6 +139,7 @@ fn has(protocol: &Protocol, need: Need) -> bool {
         Need::SendEvery => protocol.send_every().is_some(),
         Need::Opening => protocol.opening().is_some(),
         Need::Proxy => protocol.has_tunnels(),
+        Need::FixedWork => protocol.has_fixed_work(),
         Need::Tls
         | Need::Checks
         | Need::Heartbeat

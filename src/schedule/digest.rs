@@ -62,7 +62,10 @@ fn digest(what: &str, mut value: Value) -> String {
 fn remove_places(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, of| !(["relative", "proxy"].contains(&&**key) && of.is_null()));
+            map.retain(|key, of| {
+                !(["relative", "proxy", "work"].contains(&&**key) && of.is_null())
+            });
+            map.retain(|key, of| !(key == "fixed_work" && *of == false));
             map.retain(|key, _| {
                 !["spot", "line", "condition", "written", "is_default", "tunnels"].contains(&&**key)
             });

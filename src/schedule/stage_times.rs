@@ -11,10 +11,14 @@ pub struct StageTimes {
     segments: Vec<Segment>,
     start_after: StartAfter,
     start_ns: Option<u64>,
+    /// When each stage began, where that was announced: the one before it had done its work.
+    begun: Vec<Option<u64>>,
     /// When each stage's level was reached, where that was announced.
     reached: Vec<Option<u64>>,
     /// When the drain began, where it was announced: a run that is stopped drains early.
     drain: Option<u64>,
+    /// What follows from all that: when ramp and hold of each stage begin, and then the drain.
+    known: Vec<Option<u64>>,
 }
 
 impl StageTimes {
@@ -23,13 +27,18 @@ impl StageTimes {
             StartAfter::Delay(delay) => Some(delay.as_nanos()),
             StartAfter::Hold => None,
         };
-        Self {
+        let stages = schedule.segments.len();
+        let mut times = Self {
             segments: schedule.segments.clone(),
             start_after: schedule.start_after,
             start_ns,
-            reached: vec![None; schedule.segments.len()],
+            begun: vec![None; stages],
+            reached: vec![None; stages],
             drain: None,
-        }
+            known: Vec::new(),
+        };
+        times.known = times.follow();
+        times
     }
 
     /// Whether the scenario starts with the hold of the others.
@@ -37,9 +46,15 @@ impl StageTimes {
         self.start_after == StartAfter::Hold
     }
 
+    /// How many stages there are.
+    pub fn stages(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Says when the scenario starts.
     pub fn start_at(&mut self, at_ns: u64) {
         self.start_ns = Some(at_ns);
+        self.known = self.follow();
     }
 
     /// Takes over an announced mark.
@@ -51,36 +66,49 @@ impl StageTimes {
                     *reached = Some(at_ns);
                 }
             }
+            Transition::Ramp(stage) => {
+                if let Some(begun) = self.begun.get_mut(usize::from(stage)) {
+                    *begun = Some(at_ns);
+                }
+            }
             Transition::Drain => self.drain = Some(at_ns),
-            Transition::Ramp(_) | Transition::End => {}
+            Transition::End => {}
         }
+        self.known = self.follow();
     }
 
     /// When a mark is reached; `None` while unknown. `End` is never known: the run determines when
     /// it has ended.
     pub fn at(&self, mark: Transition) -> Option<u64> {
-        let Some(mut at) = self.start_ns else {
-            return self.drain.filter(|_| mark == Transition::Drain);
+        let stages = self.segments.len();
+        let (of, place) = match mark {
+            Transition::Ramp(stage) => (usize::from(stage), 2 * usize::from(stage)),
+            Transition::Hold(stage) => (usize::from(stage), 2 * usize::from(stage) + 1),
+            Transition::Drain => (0, 2 * stages),
+            Transition::End => return None,
         };
+        self.known.get(place).copied().flatten().filter(|_| of < stages)
+    }
+
+    /// When each mark is reached, as far as that is known.
+    fn follow(&self) -> Vec<Option<u64>> {
+        let mut known = vec![None; 2 * self.segments.len() + 1];
+        let last = known.len() - 1;
+        known[last] = self.drain;
+        let Some(mut at) = self.start_ns else { return known };
         for (stage, segment) in self.segments.iter().enumerate() {
-            let number = u16::try_from(stage).ok()?;
-            if mark == Transition::Ramp(number) {
-                return self.unless_drained(at);
-            }
-            at = match self.reached[stage] {
-                Some(reached) => reached,
-                None => match segment.ramp_ns() {
-                    Some(ramp) => at.saturating_add(ramp),
-                    None => return self.drain.filter(|_| mark == Transition::Drain),
-                },
+            at = self.begun[stage].unwrap_or(at);
+            known[2 * stage] = self.unless_drained(at);
+            at = match (self.reached[stage], segment.ramp_ns()) {
+                (Some(reached), _) => reached,
+                (None, Some(ramp)) => at.saturating_add(ramp),
+                (None, None) => return known,
             };
-            if mark == Transition::Hold(number) {
-                return self.unless_drained(at);
-            }
+            known[2 * stage + 1] = self.unless_drained(at);
             at = at.saturating_add(segment.hold_ns);
         }
-        let drain = self.drain.map_or(at, |drain| drain.min(at));
-        (mark == Transition::Drain).then_some(drain)
+        known[last] = Some(self.drain.map_or(at, |drain| drain.min(at)));
+        known
     }
 
     /// A mark that lies behind an early drain is never passed.

@@ -18,6 +18,7 @@ pub(crate) fn scenario(protocol: Protocol, levels: &[(Level, u64)]) -> Scenario 
         level: *level,
         hold: time(*hold_ms),
         warmup: false,
+        work: None,
     });
     Scenario {
         name: "s".into(),

@@ -103,6 +103,17 @@ rows! {
             counts: Some(Counted::Counter(Counter::Started)),
             ..COUNT
         },
+        /// Iterations of stages with `iterations` or `until` that went through to their end.
+        Iterations = MetricRow {
+            name: "iterations.count",
+            formula: "`iterations`",
+            better: Better::Higher,
+            protocols: Protocols::REQUESTS,
+            all_phases: Protocols::REQUESTS,
+            needs: &[Need::FixedWork],
+            counts: Some(Counted::Counter(Counter::Iterations)),
+            ..COUNT
+        },
         /// Attempts that were due and never started.
         Dropped = MetricRow {
             name: "dropped",

@@ -150,6 +150,16 @@ rows! {
             samples: Samples::Heartbeats,
             ..RATIO
         },
+        /// Iterations of stages with `iterations` or `until` that went through to their end, of
+        /// those planned.
+        IterationsCompleted = MetricRow {
+            name: "iterations.completed_ratio",
+            formula: "`iterations` / `iterations.planned`",
+            protocols: Protocols::REQUESTS,
+            all_phases: Protocols::REQUESTS,
+            needs: &[Need::FixedWork],
+            ..RATIO
+        },
         /// Checks that passed, of all that were made.
         Checks = MetricRow {
             name: "checks.success_ratio",

@@ -160,6 +160,8 @@ pub enum Need {
     SendEvery,
     /// A forward proxy with tunnels.
     Proxy,
+    /// A stage with `iterations` or `until`.
+    FixedWork,
 }
 
 impl Need {
@@ -185,6 +187,7 @@ impl Need {
             Self::Messages => ("messages", "greeting = \"5s\""),
             Self::Rate => ("a stage with a rate", "rate = \"1000/s\""),
             Self::Cookies => ("cookies", "cookies = true"),
+            Self::FixedWork => ("a stage with fixed work", "iterations = \"10k\""),
             Self::SendEvery => {
                 ("messages of its own", "send_every = { every = \"20s\", send = \"…\" }")
             }
@@ -314,7 +317,8 @@ impl MetricRow {
 
 /// The column of a ratio's numerator.
 pub fn numerator(ratio: &str) -> String {
-    ratio.replace("ratio", "count")
+    // At the end alone: `iterations` has it inside.
+    ratio.strip_suffix("ratio").map_or_else(|| ratio.to_owned(), |of| format!("{of}count"))
 }
 
 /// The column of a ratio's denominator.

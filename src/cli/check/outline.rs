@@ -163,6 +163,11 @@ fn outline_scenario(
         write!(page, "{}", curve(part, at.ns, unit, (page.width(), ascii)))?;
         at = at.plus(length(part));
     }
+    for (stage, work) in scenario.stages.iter().filter_map(|stage| Some((&stage.name, stage.work?)))
+    {
+        let line = format!("stage {stage} ends early once its users are done: {}", work.words());
+        page.hanging("  ", "    ", &line, Style::new())?;
+    }
     let protocol = &scenario.protocol;
     let churn = protocol.churn().map(super::churn::lines);
     let session = super::session::lines(protocol, data);
@@ -252,6 +257,7 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: PlannedTime)
         let name =
             if stage.warmup { format!("{} (warm-up)", stage.name) } else { stage.name.clone() };
         let hold = clock(segment.hold_ns);
+        let hold = if stage.work.is_some() { format!("up to {hold}") } else { hold };
         let cells = [name, from, to, how, ramp, hold, at.to_string(), end.to_string(), attempts];
         table.row(cells.map(TableCell::from).into());
         at = end;

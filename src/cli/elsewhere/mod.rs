@@ -282,7 +282,13 @@ fn of_flag(typed: &Typed, flag: &str, meaning: Flag, value: Option<&str>, plan: 
         Flag::Rate => stage() + &set("rate", &typed.rate(meaning).unwrap_or_else(|| "100/s".to_owned())),
         Flag::Hold => stage() + &set("hold", &typed.time(meaning).unwrap_or_else(|| "30s".to_owned())),
         Flag::Ramp | Flag::SpawnRate => stage(),
-        Flag::Requests => "a run ends after a time, not after a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
+        Flag::Requests => {
+            let number = value.filter(|value| value.parse::<u64>().is_ok_and(|one| one > 0));
+            format!(
+                "set it in a stage of the plan: `stages = [{{ users = 10, iterations = {}, hold = \"10m\" }}]`; the users share them, and `hold` is the latest end",
+                number.unwrap_or("1000")
+            )
+        }
         Flag::Address => {
             "set the target's address in the plan, or for one run: `--target NAME=ADDRESS`".to_owned()
         }

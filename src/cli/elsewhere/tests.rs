@@ -82,12 +82,12 @@ fn a_url_is_answered_with_a_plan_that_can_be_run() {
 fn flags_and_files_of_other_tools_lead_on() {
     for (line, says) in [
         ("x.toml --vus 10", "stages.0.users=10"),
-        ("x.toml -n 1000", "rate = \"100/s\""),
+        ("x.toml -n 1000", "iterations = 1000"),
         ("x.toml -c 7", "users = 7, hold"),
         ("x.toml -d 30", "stages.0.hold=30s"),
         ("x.toml --duration 30s", "stages.0.hold=30s"),
         ("x.toml --rate 50", "stages.0.rate=50/s"),
-        ("x.toml --iterations 5", "not after a number of requests"),
+        ("x.toml --iterations 5", "iterations = 5, hold"),
         ("x.toml --headless", "--progress none"),
         ("x.toml -H http", "--target NAME=ADDRESS"),
         ("script.js", "planrun init"),

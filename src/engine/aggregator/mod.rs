@@ -225,6 +225,13 @@ impl Aggregator {
         self.record(reporter, missing);
     }
 
+    /// Adds what only the coordinator knows to the facts of a scenario.
+    pub(super) fn count(&mut self, scenario: u16, key: CellKey, counter: Counter, count: u64) {
+        let mut cell = Cell::default();
+        cell.counters.add(counter, count);
+        self.record_of(scenario, [(key, cell)]);
+    }
+
     fn record(&mut self, reporter: usize, missing: BTreeMap<CellKey, Cell>) {
         let ReporterTotals { scenario, host, .. } = self.reporters[reporter];
         let next = self.next_second;
@@ -238,8 +245,12 @@ impl Aggregator {
                 part.counters.merge(&cell.counters);
             }
         }
-        let facts = self.scenario(next, scenario);
-        for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
+        self.record_of(scenario, missing);
+    }
+
+    fn record_of(&mut self, scenario: u16, added: impl IntoIterator<Item = (CellKey, Cell)>) {
+        let facts = self.scenario(self.next_second, scenario);
+        for (key, cell) in added.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
                 facts.cells.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
                     facts.cells.push((key, Cell::default()));

@@ -7,8 +7,8 @@
 //!              ── Manifest, Assign ─▶   frame = length (4 bytes, little endian) + postcard
 //!              ◀─ Ready ─────
 //!              ── Start ────▶
-//!              ◀─ Snapshot, once a second; RampReached, WantRows, ReturnedRows; Done
-//!              ── Transition, StartRamp, StartClosing, Rows, Halt ─▶
+//!              ◀─ Snapshot, once a second; RampReached, Want, Returned, WorkDone; Done
+//!              ── Transition, StartRamp, StartClosing, Grant, Halt ─▶
 //! ```
 //!
 //! A hello has the same twelve bytes in every version, and nothing else is decoded before it has
@@ -16,7 +16,7 @@
 
 use super::super::clock::ClockReading;
 use super::super::manifest::WorkerManifest;
-use super::super::rows::RowSource;
+use super::super::rows::{RowSource, Supply};
 use crate::record::{Snapshot, Transition, WorkerFacts};
 use crate::schedule::Partition;
 use crate::units::{Address, visible_bytes};
@@ -24,7 +24,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all messages. Each side refuses any other.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// The first bytes that both sides send, before the version.
 const MAGIC: [u8; 8] = *b"planrun\0";
@@ -73,8 +73,10 @@ pub enum WorkerCommand {
     StartClosing,
     /// Stop at once, without closing anything in order.
     Halt,
-    /// These rows are this worker's alone. A `count` of zero means none now, perhaps later.
-    Rows {
+    /// These numbers are this worker's alone. A `count` of zero means none now, perhaps later.
+    Grant {
+        /// What they are numbers of.
+        of: Supply,
         /// The first.
         first: u64,
         /// How many.
@@ -86,10 +88,16 @@ pub enum WorkerCommand {
         /// Those of all names.
         found: Vec<(Address, u16)>,
     },
-    /// No row is left anywhere.
-    NoRows,
-    /// Others have no rows: give back half of those that no iteration has taken.
-    ReturnRows,
+    /// None is left anywhere.
+    NothingLeft {
+        /// Of what.
+        of: Supply,
+    },
+    /// Others have none: give back half of those that no iteration has taken.
+    GiveBack {
+        /// Of what.
+        of: Supply,
+    },
 }
 
 /// The share of one worker of its scenario.
@@ -99,6 +107,9 @@ pub struct Assignment {
     pub partition: Partition,
     /// http: where rows come from that are used once.
     pub rows: RowSource,
+    /// The first block of each stage with a number of iterations, in order: its first number, and
+    /// how many.
+    pub iterations: Vec<(u64, u64)>,
 }
 
 /// From a worker to the coordinator.
@@ -132,13 +143,22 @@ pub enum WorkerReport {
     },
     /// Everything has ended and the last snapshot was sent.
     Done,
-    /// Rows are wanted, ahead of need.
-    WantRows {
+    /// More is wanted, ahead of need.
+    Want {
+        /// Of what.
+        of: Supply,
         /// A pass waits for one.
         waits: bool,
     },
-    /// Rows that no pass has taken: the first of each block, and how many.
-    ReturnedRows {
+    /// All iterations of a stage have begun, and those of this worker have ended.
+    WorkDone {
+        /// Index into `Scenario::stages`.
+        stage: u16,
+    },
+    /// What no pass has taken: the first of each block, and how many.
+    Returned {
+        /// Of what.
+        of: Supply,
         /// May be none.
         blocks: Vec<(u64, u64)>,
     },
@@ -273,7 +293,7 @@ mod tests {
         assert!(inbox.bytes.is_empty());
         // The bytes after the hello of another version need not even be a frame.
         inbox.feed(&[&hello_of(VERSION + 1)[..], b"\xff\xff\xff\xff"].concat());
-        assert!(matches!(inbox.take_hello(), Err(WireError::Version(9))));
+        assert!(matches!(inbox.take_hello(), Err(WireError::Version(10))));
     }
 
     #[test]

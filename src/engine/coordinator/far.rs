@@ -104,11 +104,11 @@ impl FarSide {
                 let reporter = *reporters
                     .entry(*scenario)
                     .or_insert_with(|| team.aggregator.add_reporter(*scenario, workers, host));
-                let rows = team.first_rows(&spec.manifest, schedule, index);
+                let (rows, iterations) = team.first_blocks(&spec.manifest, schedule, index);
                 let number = narrow(numbers[index]);
                 numbers[index] += 1;
                 let place = WorkerPlace { scenario: *scenario, number, host: slot, reporter };
-                let assignment = Assignment { partition, rows };
+                let assignment = Assignment { partition, rows, iterations };
                 team.workers.add(place, Box::new(fleet.line(slot, nth)), assignment);
             }
         }

@@ -8,6 +8,7 @@
 mod diagnostics;
 mod examination;
 mod far;
+mod fixed_work;
 mod fleet;
 mod fleet_tasks;
 mod launched;
@@ -18,6 +19,7 @@ mod recruiting;
 mod row_pools;
 mod spec;
 mod team;
+mod transitions;
 mod workers;
 
 use super::aggregator::Aggregator;
@@ -29,22 +31,22 @@ use super::host_sampler::HostSampler;
 use super::lookups::Lookups;
 use super::monitors::Readings;
 use super::narrator::Narrator;
-use crate::catalogue::AtEnd;
 use crate::machine::MachineLimits;
-use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
-use crate::schedule::{Schedule, Shape, SpawnPace};
+use crate::record::{Entry, HostSample, Second, StageTransition, StopReason};
+use crate::schedule::Schedule;
 use diagnostics::Diagnostics;
 pub use examination::{ExaminedHost, examine_hosts};
 use far::{FarSide, ready};
+use fixed_work::FixedWorkProgress;
 pub use launched::Launch;
-use progress::{Announcement, RunProgress, Token, Turn};
+use progress::{Announcement, RunProgress, Token};
 pub use recruiting::HostsSpec;
 use row_pools::{CommandTo, RowPools};
 pub use spec::{Ended, EngineError, RunSpec};
 use std::time::Duration;
 use team::Team;
 use tokio::sync::mpsc;
-use workers::{WorkerHandle, WorkerPool, WorkerState};
+use workers::{WorkerPool, WorkerState};
 
 /// A worker that has sent nothing for this long is lost, in nanoseconds. It reports once a second,
 /// but a hundred processes that open a million connections on two cores have kept each other
@@ -118,6 +120,7 @@ pub async fn run(
         far,
         aggregator,
         row_pools,
+        fixed_work: FixedWorkProgress::default(),
         clock,
         readings,
         lookups,
@@ -146,6 +149,7 @@ struct Run<'a, 'b> {
     far: Option<FarSide>,
     aggregator: Aggregator,
     row_pools: RowPools,
+    fixed_work: FixedWorkProgress,
     progress: RunProgress,
     narrator: Narrator,
     diagnostics: Diagnostics,
@@ -268,13 +272,17 @@ impl Run<'_, '_> {
                 self.announce(announcements);
                 self.end_if_done(scenario);
             }
-            WorkerEvent::Message(FromWorker::Report(WorkerReport::WantRows { waits })) => {
-                let commands = self.row_pools.request(worker, waits);
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::Want { of, waits })) => {
+                let commands = self.row_pools.request(worker, of, waits);
                 self.send(commands);
             }
-            WorkerEvent::Message(FromWorker::Report(WorkerReport::ReturnedRows { blocks })) => {
-                let commands = self.row_pools.give_back(worker, &blocks);
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::Returned { of, blocks })) => {
+                let commands = self.row_pools.give_back(worker, of, &blocks);
                 self.send(commands);
+            }
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::WorkDone { stage })) => {
+                self.fixed_work.add(scenario, stage, worker);
+                self.end_stages_that_are_done();
             }
             WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why) => {
                 self.lose(worker, &why);
@@ -289,6 +297,7 @@ impl Run<'_, '_> {
         }
         let now_ns = self.clock.now_ns();
         self.drop_partitions_of_lost(scenario, now_ns);
+        self.plan_rows_left(scenario);
         self.pass_transitions(now_ns);
         let end = self.progress.end(scenario, now_ns);
         self.record(Entry::Transition(end));
@@ -306,6 +315,7 @@ impl Run<'_, '_> {
         self.look_at_broker(monotonic);
         let now_ns = self.clock.now_ns();
         self.pass_transitions(now_ns);
+        self.end_stages_that_are_done();
         while let Some(second) = self.aggregator.complete_second(now_ns) {
             self.write(second);
         }
@@ -318,39 +328,6 @@ impl Run<'_, '_> {
                     None => self.lose(worker, &why),
                 }
             }
-        }
-    }
-
-    fn pass_transitions(&mut self, now_ns: u64) {
-        for passed in self.progress.passed(now_ns) {
-            self.record(Entry::Transition(passed));
-            let Some(of) = self.token_at(&passed) else { continue };
-            let handles = self.workers.handles.iter().enumerate();
-            let working = handles.filter(|(_, handle)| {
-                handle.scenario == passed.scenario && handle.state == WorkerState::Working
-            });
-            let turn =
-                |(worker, handle): (usize, &WorkerHandle)| Turn { worker, host: handle.host };
-            let workers = working.map(turn).collect();
-            let announcements = self.progress.grant_tokens(passed.scenario, of, workers);
-            self.announce(announcements);
-        }
-    }
-
-    /// The work for which workers need a token from this transition on.
-    fn token_at(&self, passed: &StageTransition) -> Option<Token> {
-        let index = usize::from(passed.scenario);
-        match passed.transition {
-            Transition::Ramp(stage) => {
-                let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
-                let unpaced = matches!(shape, Shape::Users { from, to, pace: SpawnPace::Unpaced } if from != to);
-                unpaced.then_some(Token::Ramp(stage))
-            }
-            Transition::Drain => {
-                let at_end = self.spec.manifest.plan.scenarios[index].protocol.row().at_end;
-                (at_end == AtEnd::Close).then_some(Token::Close)
-            }
-            Transition::Hold(_) | Transition::End => None,
         }
     }
 

@@ -164,6 +164,30 @@ impl RunProgress {
         announcements
     }
 
+    /// Whether a stage is in its hold.
+    pub(super) fn holds(&self, scenario: u16, stage: u16, now_ns: u64) -> bool {
+        let timeline = &self.timelines[usize::from(scenario)];
+        timeline.at(Transition::Hold(stage)).is_some_and(|at| at < now_ns)
+    }
+
+    /// Ends a stage whose work is done: the next one begins, or the drain.
+    pub(super) fn end_stage(
+        &mut self,
+        scenario: u16,
+        stage: u16,
+        now_ns: u64,
+    ) -> Vec<Announcement> {
+        let timeline = &self.timelines[usize::from(scenario)];
+        let next = match stage + 1 {
+            next if usize::from(next) < timeline.stages() => Transition::Ramp(next),
+            _ => Transition::Drain,
+        };
+        if timeline.at(next).is_none_or(|at| at <= now_ns) {
+            return Vec::new();
+        }
+        self.announce(scenario, next, now_ns)
+    }
+
     /// Begins the drain of every scenario that has not begun to drain.
     pub(super) fn drain(&mut self, now_ns: u64) -> Vec<Announcement> {
         let mut announcements = Vec::new();

@@ -7,8 +7,9 @@
 //!
 //! **Invariant:** a row is with the coordinator, with one worker, or on the way between them.
 
-use super::super::rows::{RowSource, SharedRows};
+use super::super::rows::{RowSource, SharedRows, Supply, counted_stages};
 use super::super::wire::WorkerCommand;
+use crate::plan::Plan;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A block is this part of a worker's even share of the rows that are left.
@@ -17,12 +18,12 @@ const PART_OF_FAIR: u64 = 4;
 /// A command to one worker, by its number.
 pub(super) type CommandTo = (usize, WorkerCommand);
 
-/// The rows of all files whose rows are used once.
+/// What is used once: the rows of files, and the iterations of stages.
 #[derive(Debug, Default)]
 pub(super) struct RowPools {
     all: Vec<RowPool>,
-    /// Of each worker, the pool that it takes from: an index into `all`.
-    of_worker: Vec<Option<usize>>,
+    /// Of each worker, the pools that it takes from: indices into `all`.
+    of_worker: Vec<Vec<usize>>,
 }
 
 impl RowPools {
@@ -30,49 +31,93 @@ impl RowPools {
     pub(super) fn new(shared: Vec<SharedRows>, workers: &[u32]) -> Self {
         let pool = |rows: SharedRows| {
             let takers = rows.scenarios.iter().map(|scenario| u64::from(workers[*scenario])).sum();
-            RowPool::new(rows, takers)
+            RowPool::new(Supply::Rows, rows, takers)
         };
         Self { all: shared.into_iter().map(pool).collect(), of_worker: Vec::new() }
     }
 
-    /// Where the next worker, of this scenario, gets its rows. `at_once`: how many it may need
-    /// before an answer can come.
-    pub(super) fn first_rows(&mut self, scenario: usize, at_once: u64) -> RowSource {
-        let worker = self.of_worker.len();
-        let mut all = self.all.iter_mut().enumerate();
-        let found = all.find_map(|(index, one)| {
-            let at = one.rows.scenarios.iter().position(|taker| *taker == scenario)?;
-            Some((index, at, one))
-        });
-        let Some((index, at, pool)) = found else {
-            self.of_worker.push(None);
-            return RowSource::Any;
-        };
-        self.of_worker.push(Some(index));
-        if let Some(firsts) = &pool.rows.numbered {
-            return RowSource::Numbered { first: firsts[at] };
+    /// Adds the iterations of all stages with a number of them.
+    pub(super) fn add_iterations(&mut self, plan: &Plan, workers: &[u32]) {
+        for (index, scenario) in plan.scenarios.iter().enumerate() {
+            // Numbers go on from stage to stage, and rows in order with them.
+            let mut first = 0;
+            for (stage, count) in counted_stages(scenario) {
+                let rows = SharedRows { rows: count, scenarios: vec![index], numbered: None };
+                let of = Supply::Iterations { stage };
+                let mut pool = RowPool::new(of, rows, u64::from(workers[index]));
+                pool.blocks = vec![(first, count)];
+                first += count;
+                self.all.push(pool);
+            }
         }
-        pool.takers.insert(worker);
-        let (first, count) = pool.first_block(at_once);
-        RowSource::Granted { first, count }
     }
 
-    fn pool_of(&mut self, worker: usize) -> Option<&mut RowPool> {
-        let index = (*self.of_worker.get(worker)?)?;
-        self.all.get_mut(index).filter(|pool| pool.takers.contains(&worker))
+    /// Where the next worker, of this scenario, gets its rows, and its first block of each stage
+    /// with a number of iterations. `at_once`: how many it may need before an answer can come.
+    pub(super) fn first_blocks(
+        &mut self,
+        scenario: usize,
+        at_once: u64,
+    ) -> (RowSource, Vec<(u64, u64)>) {
+        let worker = self.of_worker.len();
+        let (mut source, mut blocks, mut own) = (RowSource::Any, Vec::new(), Vec::new());
+        for (index, pool) in self.all.iter_mut().enumerate() {
+            let Some(at) = pool.rows.scenarios.iter().position(|taker| *taker == scenario) else {
+                continue;
+            };
+            own.push(index);
+            if let Some(firsts) = &pool.rows.numbered {
+                source = RowSource::Numbered { first: firsts[at] };
+                continue;
+            }
+            pool.takers.insert(worker);
+            let (first, count) = pool.first_block(at_once);
+            match pool.of {
+                Supply::Rows => source = RowSource::Granted { first, count },
+                Supply::Iterations { .. } => blocks.push((first, count)),
+            }
+        }
+        self.of_worker.push(own);
+        (source, blocks)
+    }
+
+    /// The pools that a worker takes from.
+    fn pools_of(&mut self, worker: usize) -> impl Iterator<Item = &mut RowPool> {
+        let own = self.of_worker.get(worker).cloned().unwrap_or_default();
+        let all = self.all.iter_mut().enumerate();
+        all.filter(move |(index, pool)| own.contains(index) && pool.takers.contains(&worker))
+            .map(|(_, pool)| pool)
+    }
+
+    fn pool_of(&mut self, worker: usize, of: Supply) -> Option<&mut RowPool> {
+        self.pools_of(worker).find(|pool| pool.of == of)
+    }
+
+    /// The rows that nobody took of the file of this scenario, once all who took from it have
+    /// ended, and the scenarios that share it.
+    pub(super) fn rows_left(&self, scenario: usize) -> Option<(u64, &[usize])> {
+        let of_rows =
+            |pool: &&RowPool| pool.of == Supply::Rows && pool.rows.scenarios.contains(&scenario);
+        let pool = self.all.iter().find(of_rows)?;
+        pool.takers.is_empty().then(|| (pool.left(), pool.rows.scenarios.as_slice()))
     }
 
     /// A worker asks for rows. `waits`: it has none, and an iteration waits for one.
-    pub(super) fn request(&mut self, worker: usize, waits: bool) -> Vec<CommandTo> {
-        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+    pub(super) fn request(&mut self, worker: usize, of: Supply, waits: bool) -> Vec<CommandTo> {
+        self.pool_of(worker, of).map_or_else(Vec::new, |pool| {
             pool.asked.push_back((worker, waits));
             pool.serve()
         })
     }
 
     /// A worker returns rows, on request or because it has ended.
-    pub(super) fn give_back(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<CommandTo> {
-        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+    pub(super) fn give_back(
+        &mut self,
+        worker: usize,
+        of: Supply,
+        blocks: &[(u64, u64)],
+    ) -> Vec<CommandTo> {
+        self.pool_of(worker, of).map_or_else(Vec::new, |pool| {
             pool.blocks.extend(blocks.iter().filter(|(_, count)| *count > 0));
             pool.answering.remove(&worker);
             pool.serve()
@@ -82,18 +127,21 @@ impl RowPools {
     /// A worker is done or lost. The rows of a lost one are not granted again: it may have used
     /// them.
     pub(super) fn remove_worker(&mut self, worker: usize) -> Vec<CommandTo> {
-        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+        let mut commands = Vec::new();
+        for pool in self.pools_of(worker) {
             pool.takers.remove(&worker);
             pool.answering.remove(&worker);
             pool.asked.retain(|(asker, _)| *asker != worker);
-            pool.serve()
-        })
+            commands.extend(pool.serve());
+        }
+        commands
     }
 }
 
-/// The rows of one file.
+/// The rows of one file, or the iterations of one stage.
 #[derive(Debug)]
 struct RowPool {
+    of: Supply,
     rows: SharedRows,
     /// Blocks that no worker has: first row, and how many.
     blocks: Vec<(u64, u64)>,
@@ -112,8 +160,9 @@ struct RowPool {
 }
 
 impl RowPool {
-    fn new(rows: SharedRows, expected: u64) -> Self {
+    fn new(of: Supply, rows: SharedRows, expected: u64) -> Self {
         Self {
+            of,
             blocks: vec![(0, rows.rows)],
             rows,
             takers: BTreeSet::new(),
@@ -147,26 +196,31 @@ impl RowPool {
 
     /// Answers the workers that have asked, as far as that can be done now.
     fn serve(&mut self) -> Vec<CommandTo> {
-        let mut commands = Vec::new();
+        let (of, mut commands) = (self.of, Vec::new());
         while let Some((worker, waits)) = self.asked.front().copied() {
             let takers = self.takers.len().max(1) as u64;
             let fair = self.left() / (takers * PART_OF_FAIR);
             if let Some((first, count)) = self.take(fair.max(1)) {
-                commands.push((worker, WorkerCommand::Rows { first, count }));
+                commands.push((worker, WorkerCommand::Grant { of, first, count }));
                 self.asked_for = None;
             } else if self.out {
-                commands.push((worker, WorkerCommand::NoRows));
+                commands.push((worker, WorkerCommand::NothingLeft { of }));
             } else if !waits {
-                commands.push((worker, WorkerCommand::Rows { first: 0, count: 0 }));
+                commands.push((worker, WorkerCommand::Grant { of, first: 0, count: 0 }));
             } else if !self.answering.is_empty() {
                 break;
             } else if self.asked_for == Some(worker) || self.takers.len() <= 1 {
+                // Those that have not asked learn it, too: their stage may end by that.
                 self.out = true;
-                commands.push((worker, WorkerCommand::NoRows));
+                commands.extend(
+                    self.takers.iter().map(|one| (*one, WorkerCommand::NothingLeft { of })),
+                );
             } else {
                 self.asked_for = Some(worker);
                 self.answering = self.takers.iter().copied().filter(|one| *one != worker).collect();
-                commands.extend(self.answering.iter().map(|one| (*one, WorkerCommand::ReturnRows)));
+                commands.extend(
+                    self.answering.iter().map(|one| (*one, WorkerCommand::GiveBack { of })),
+                );
                 break;
             }
             self.asked.pop_front();
@@ -203,7 +257,7 @@ mod tests {
             let mut stocks = Vec::new();
             for (scenario, count) in workers.iter().enumerate() {
                 for _ in 0..*count {
-                    stocks.push(RowStock::new(pools.first_rows(scenario, 3)));
+                    stocks.push(RowStock::new(pools.first_blocks(scenario, 3).0));
                 }
             }
             let commands = vec![VecDeque::new(); stocks.len()];
@@ -221,7 +275,7 @@ mod tests {
         fn step(&mut self, worker: usize) {
             if let Some(command) = self.commands[worker].pop_front() {
                 if let Some(blocks) = self.stocks[worker].obey(&command, false) {
-                    let commands = self.pools.give_back(worker, &blocks);
+                    let commands = self.pools.give_back(worker, Supply::Rows, &blocks);
                     self.send(commands);
                 }
                 return;
@@ -233,7 +287,7 @@ mod tests {
                 Taken::Later => {}
             }
             if let Some(waits) = self.stocks[worker].wants(taken == Taken::Later) {
-                let commands = self.pools.request(worker, waits);
+                let commands = self.pools.request(worker, Supply::Rows, waits);
                 self.send(commands);
             }
         }
@@ -267,22 +321,31 @@ mod tests {
     #[test]
     fn a_worker_that_is_gone_keeps_nobody_waiting() {
         let mut pools = RowPools::new(vec![shared(2, vec![0])], &[2]);
-        assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 0, count: 1 });
-        assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 1, count: 1 });
-        assert_eq!(pools.request(0, true), [(1, WorkerCommand::ReturnRows)]);
-        assert_eq!(pools.remove_worker(1), [(0, WorkerCommand::NoRows)]);
-        assert_eq!(pools.request(0, true), [(0, WorkerCommand::NoRows)]);
+        assert_eq!(pools.first_blocks(0, 9).0, RowSource::Granted { first: 0, count: 1 });
+        assert_eq!(pools.first_blocks(0, 9).0, RowSource::Granted { first: 1, count: 1 });
+        assert_eq!(
+            pools.request(0, Supply::Rows, true),
+            [(1, WorkerCommand::GiveBack { of: Supply::Rows })]
+        );
+        assert_eq!(pools.remove_worker(1), [(0, WorkerCommand::NothingLeft { of: Supply::Rows })]);
+        assert_eq!(
+            pools.request(0, Supply::Rows, true),
+            [(0, WorkerCommand::NothingLeft { of: Supply::Rows })]
+        );
         // Its messages after that are too late.
-        assert_eq!(pools.give_back(1, &[(1, 1)]), []);
+        assert_eq!(pools.give_back(1, Supply::Rows, &[(1, 1)]), []);
     }
 
     #[test]
     fn what_a_finished_scenario_has_left_goes_to_the_others() {
         let mut pools = RowPools::new(vec![shared(8, vec![0, 1])], &[1, 1]);
-        assert_eq!(pools.first_rows(0, 4), RowSource::Granted { first: 0, count: 4 });
-        assert_eq!(pools.first_rows(1, 4), RowSource::Granted { first: 4, count: 4 });
-        assert_eq!(pools.give_back(0, &[(2, 2)]), []);
+        assert_eq!(pools.first_blocks(0, 4).0, RowSource::Granted { first: 0, count: 4 });
+        assert_eq!(pools.first_blocks(1, 4).0, RowSource::Granted { first: 4, count: 4 });
+        assert_eq!(pools.give_back(0, Supply::Rows, &[(2, 2)]), []);
         assert_eq!(pools.remove_worker(0), []);
-        assert_eq!(pools.request(1, false), [(1, WorkerCommand::Rows { first: 2, count: 1 })]);
+        assert_eq!(
+            pools.request(1, Supply::Rows, false),
+            [(1, WorkerCommand::Grant { of: Supply::Rows, first: 2, count: 1 })]
+        );
     }
 }

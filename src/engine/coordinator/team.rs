@@ -36,18 +36,20 @@ impl Team {
     pub(super) fn set_rows(&mut self, manifest: &Manifest, schedule: &Schedule) {
         let shared = shared_rows(&manifest.plan, schedule, &manifest.files);
         self.row_pools = RowPools::new(shared, &manifest.workers);
+        self.row_pools.add_iterations(&manifest.plan, &manifest.workers);
     }
 
-    /// Where the next worker, of this scenario, gets its rows.
-    pub(super) fn first_rows(
+    /// Where the next worker, of this scenario, gets its rows, and its first block of each stage
+    /// with a number of iterations.
+    pub(super) fn first_blocks(
         &mut self,
         manifest: &Manifest,
         schedule: &Schedule,
         scenario: usize,
-    ) -> RowSource {
+    ) -> (RowSource, Vec<(u64, u64)>) {
         let workers = u64::from(manifest.workers[scenario]).max(1);
         let at_once = schedule.scenario(scenario).at_once().div_ceil(workers);
-        self.row_pools.first_rows(scenario, at_once)
+        self.row_pools.first_blocks(scenario, at_once)
     }
 
     /// Starts all workers on this machine.
@@ -66,11 +68,11 @@ impl Team {
             debug_assert!(schedule.scenario(index).is_shared_by(all), "parts sum to the level");
             let scenario = narrow(index);
             for (number, partition) in partitions.into_iter().enumerate() {
-                let rows = self.first_rows(manifest, schedule, index);
+                let (rows, iterations) = self.first_blocks(manifest, schedule, index);
                 let reporter = self.aggregator.add_reporter(scenario, 1, HostId::COORDINATOR);
                 let number = narrow(number);
                 let place = WorkerPlace { scenario, number, host: 0, reporter };
-                let assignment = Assignment { partition, rows };
+                let assignment = Assignment { partition, rows, iterations };
                 self.workers.spawn(&spec.exe, place, frame.clone(), assignment)?;
             }
         }

@@ -269,7 +269,11 @@ mod tests {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         LocalSet::new().block_on(&runtime, async {
             let mut pool = WorkerPool::new();
-            let assignment = Assignment { partition: Partition::WHOLE, rows: RowSource::Any };
+            let assignment = Assignment {
+                partition: Partition::WHOLE,
+                rows: RowSource::Any,
+                iterations: Vec::new(),
+            };
             pool.spawn(&fake, WorkerPlace::default(), Bytes::new(), assignment).unwrap();
             pool.all_ready().await.unwrap_err()
         })

@@ -313,9 +313,9 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
             }
             // Held connections take no rows.
             WorkerCommand::Halt
-            | WorkerCommand::Rows { .. }
-            | WorkerCommand::NoRows
-            | WorkerCommand::ReturnRows => {}
+            | WorkerCommand::Grant { .. }
+            | WorkerCommand::NothingLeft { .. }
+            | WorkerCommand::GiveBack { .. } => {}
         }
     }
 

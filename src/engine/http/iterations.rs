@@ -118,8 +118,9 @@ impl Iterations {
         matches!(self.source, RowSource::Granted { .. }).then(|| self.stock.wants(waits))?
     }
 
-    /// Begins an iteration of user or arrival `number`. There must be a row for it.
-    pub(super) fn begin<L>(&mut self, entry: &mut Slot<L>, number: u64) {
+    /// Begins an iteration of user or arrival `number`. There must be a row for it. `of_stage`: its
+    /// number among those that the users of a stage share, which says its row.
+    pub(super) fn begin<L>(&mut self, entry: &mut Slot<L>, number: u64, of_stage: Option<u64>) {
         entry.step = 0;
         if !self.uses_sessions {
             return;
@@ -127,7 +128,7 @@ impl Iterations {
         let mut session =
             entry.session.take().unwrap_or_else(|| Box::new(UserSession::new(self.cookies)));
         let pass = number.wrapping_add(session.passes().wrapping_mul(self.users));
-        let row = self.row(pass, &mut entry.rng);
+        let row = self.row(of_stage.unwrap_or(pass), &mut entry.rng);
         let identity = PassIdentity { pass, user: number, iteration: session.passes() };
         session.begin_pass(identity, row, self.rows.is_some());
         entry.session = Some(session);

@@ -20,6 +20,7 @@ mod attempts;
 mod connection;
 mod connection_numbers;
 mod failing;
+mod fixed_work;
 mod host;
 mod iterations;
 mod observed;
@@ -42,6 +43,7 @@ pub(super) use request_mix::RequestMix;
 pub(super) use sockets::HttpSockets;
 
 use super::load::Load;
+use super::rows::Supply;
 use super::wire::WorkerCommand;
 use super::worker::{LoopStep, Ready, SlotId, Worker};
 use crate::plan::{
@@ -52,6 +54,7 @@ use crate::units::Address;
 use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
 use failing::KeptExchanges;
+use fixed_work::FixedStages;
 use iterations::Iterations;
 use recorder::HttpRecorder;
 use slots::UserSlots;
@@ -97,6 +100,8 @@ pub(super) struct HttpWorker<H: HttpHost> {
     ready_again: Vec<SlotId>,
     /// Users, and arrivals with their due times, that wait for a row.
     waiting_for_rows: WaitingForRows,
+    /// What the users of stages do together.
+    fixed: FixedStages,
     /// The exchanges that failed and were kept.
     kept: KeptExchanges,
 }
@@ -119,6 +124,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 load.rows,
                 load.stock.rows.as_ref().map_or(0, Rows::len),
             ),
+            fixed: FixedStages::new(&load.scenario().stages, &load.iterations),
             slots: UserSlots::new(),
             stages: HttpStages::default(),
             in_flight: 0,
@@ -173,9 +179,15 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
                 self.host.learn_addresses(found);
                 self.numbers.take_turns(self.load.turns());
             }
-            WorkerCommand::Rows { .. } | WorkerCommand::NoRows | WorkerCommand::ReturnRows => {
-                self.take_rows(command, halted);
-            }
+            WorkerCommand::Grant { of, .. }
+            | WorkerCommand::NothingLeft { of }
+            | WorkerCommand::GiveBack { of } => match of {
+                Supply::Rows => self.take_rows(command, halted),
+                Supply::Iterations { stage } => {
+                    let ending = halted || self.stages.is_draining();
+                    self.take_iterations(*stage, command, ending);
+                }
+            },
         }
     }
 
@@ -210,6 +222,7 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
 
     fn snapshot(&mut self, second: u32, _until_ns: u64, facts: WorkerFacts) -> Snapshot {
         self.iterations.stock.second_ended();
+        self.fixed.second_ended();
         self.recorder.take(second, facts)
     }
 

@@ -8,6 +8,9 @@ use crate::units::slot;
 use crate::workload::http::{RequestError, UserSession};
 use fastrand::Rng;
 
+/// A slot whose iteration belongs to no fixed work.
+pub(super) const NO_STAGE: u16 = u16::MAX;
+
 /// The state of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HttpSlotState {
@@ -44,6 +47,8 @@ pub(super) struct Slot<L> {
     pub(super) awaited_by_ramp: u8,
     /// Of a user: the stage in which it must be gone.
     pub(super) removed_in_stage: u16,
+    /// The stage whose fixed work its iteration is part of.
+    pub(super) stage_of_work: u16,
     pub(super) number: u64,
     /// The step of its iteration that is next or in progress.
     pub(super) step: u16,
@@ -120,6 +125,7 @@ impl<L> UserSlots<L> {
                 failures: 0,
                 awaited_by_ramp: 0,
                 removed_in_stage: u16::MAX,
+                stage_of_work: NO_STAGE,
                 number,
                 step: 0,
                 session: None,
@@ -137,7 +143,7 @@ impl<L> UserSlots<L> {
         });
         let entry = self.get(slot);
         (entry.number, entry.is_user, entry.rng) = (number, is_user, rng);
-        (entry.step, entry.session) = (0, None);
+        (entry.step, entry.session, entry.stage_of_work) = (0, None, NO_STAGE);
         (entry.leaving, entry.failures, entry.awaited_by_ramp, entry.removed_in_stage) =
             (false, 0, 0, u16::MAX);
         slot

@@ -151,6 +151,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.stages.current =
             Some(CurrentStage { stage, base_ns, unpaced, is_reported: false, cursor: walk });
         self.stages.next += 1;
+        self.begin_fixed_work(stage, now);
         true
     }
 

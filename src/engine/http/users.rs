@@ -2,7 +2,8 @@
 //! kept.
 
 use super::super::worker::SlotId;
-use super::slots::HttpSlotState;
+use super::fixed_work::Share;
+use super::slots::{HttpSlotState, NO_STAGE};
 use super::{HttpHost, HttpWorker};
 use crate::plan::Phase;
 use crate::record::{ConnectionEnd, FailureStage, Origin};
@@ -136,8 +137,16 @@ impl<H: HttpHost> HttpWorker<H> {
                 self.await_row(slot);
                 return;
             }
+            let mut of_stage = None;
+            if self.fixed.is_any() {
+                match self.take_iteration(slot, now) {
+                    Share::Begins(number) => of_stage = number,
+                    Share::Waits => return,
+                }
+            }
+            let entry = self.slots.get(slot);
             let number = entry.number;
-            self.iterations.begin(entry, number);
+            self.iterations.begin(entry, number, of_stage);
             self.ask_for_rows();
         }
         let entry = self.slots.get(slot);
@@ -170,7 +179,7 @@ impl<H: HttpHost> HttpWorker<H> {
         });
         let entry = self.slots.get(slot);
         entry.rng = rng;
-        self.iterations.begin(entry, number);
+        self.iterations.begin(entry, number, None);
         self.ask_for_rows();
         let attempt = self.recorder.start(Some(due_ns), narrow(request).into(), now);
         self.begin_attempt(slot, attempt, now);
@@ -204,6 +213,10 @@ impl<H: HttpHost> HttpWorker<H> {
             return;
         }
         let mut pause = self.pause_after(slot, after);
+        let entry = self.slots.get(slot);
+        if entry.stage_of_work != NO_STAGE && entry.step == 0 {
+            self.end_iteration(slot, true);
+        }
         let entry = self.slots.get(slot);
         match after {
             Continuation::Proceed | Continuation::Failed => entry.failures = 0,
@@ -284,6 +297,9 @@ impl<H: HttpHost> HttpWorker<H> {
         }
         entry.state = HttpSlotState::Free;
         self.settle(slot);
+        if self.slots.get(slot).stage_of_work != NO_STAGE {
+            self.end_iteration(slot, false);
+        }
         self.slots.give_back(slot);
     }
 }

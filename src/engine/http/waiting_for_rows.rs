@@ -4,6 +4,7 @@
 //! A waiting user seems to think a little longer. A waiting arrival is late, which counts in its
 //! time; if it still waits at the end of the scenario, it was never started and counts as dropped.
 
+use super::super::rows::Supply;
 use super::super::wire::{WorkerCommand, WorkerReport};
 use super::super::worker::SlotId;
 use super::slots::HttpSlotState;
@@ -18,14 +19,14 @@ pub(super) struct WaitingForRows {
     arrivals: VecDeque<(u64, u64)>,
 }
 
-/// The end of a pause that ends when rows come.
-const UNTIL_ROWS_COME: u64 = u64::MAX;
+/// The end of a pause that ends when something is granted.
+pub(super) const UNTIL_GRANTED: u64 = u64::MAX;
 
 impl<H: HttpHost> HttpWorker<H> {
     /// Lets a user wait for the row of its next iteration.
     pub(super) fn await_row(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
-        (entry.state, entry.wake_ns) = (HttpSlotState::Thinking, UNTIL_ROWS_COME);
+        (entry.state, entry.wake_ns) = (HttpSlotState::Thinking, UNTIL_GRANTED);
         self.waiting_for_rows.users.push_back(SlotId { slot, generation: entry.generation });
         self.ask_for_rows();
     }
@@ -41,7 +42,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let waits =
             !self.waiting_for_rows.users.is_empty() || !self.waiting_for_rows.arrivals.is_empty();
         if let Some(waits) = self.iterations.wants_rows(waits) {
-            self.host.report(WorkerReport::WantRows { waits });
+            self.host.report(WorkerReport::Want { of: Supply::Rows, waits });
         }
     }
 
@@ -49,7 +50,7 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn take_rows(&mut self, order: &WorkerCommand, halted: bool) {
         let ending = halted || self.stages.is_draining();
         if let Some(blocks) = self.iterations.stock.obey(order, ending) {
-            self.host.report(WorkerReport::ReturnedRows { blocks });
+            self.host.report(WorkerReport::Returned { of: Supply::Rows, blocks });
         }
         while !self.iterations.is_short_of_rows() {
             let now = self.host.now_ns();
@@ -57,7 +58,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 self.arrive(number, due_ns, now);
             } else if let Some(id) = self.waiting_for_rows.users.pop_front() {
                 let waits =
-                    |state, rest_ns| state == HttpSlotState::Thinking && rest_ns == UNTIL_ROWS_COME;
+                    |state, rest_ns| state == HttpSlotState::Thinking && rest_ns == UNTIL_GRANTED;
                 if self.slots.current(id).is_some_and(|entry| waits(entry.state, entry.wake_ns)) {
                     self.next_request(id.slot, now);
                 }
@@ -66,11 +67,15 @@ impl<H: HttpHost> HttpWorker<H> {
             }
         }
         self.ask_for_rows();
+        if self.iterations.stock.is_out() {
+            self.rows_ran_out();
+        }
     }
 
     /// Drops arrivals that still wait at the end of the scenario; users have stopped by then.
     pub(super) fn drop_what_waits_for_rows(&mut self) {
         self.waiting_for_rows.users.clear();
+        self.fixed.clear();
         for (number, due_ns) in std::mem::take(&mut self.waiting_for_rows.arrivals) {
             self.recorder.drop_due(due_ns, self.mix.of_arrival(number));
         }
@@ -80,7 +85,7 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn return_rows(&mut self) {
         let blocks = self.iterations.stock.clear();
         if !blocks.is_empty() {
-            self.host.report(WorkerReport::ReturnedRows { blocks });
+            self.host.report(WorkerReport::Returned { of: Supply::Rows, blocks });
         }
     }
 }

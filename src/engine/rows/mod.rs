@@ -6,11 +6,23 @@ mod stock;
 pub use outlook::{RowOutlook, row_outlooks};
 pub(super) use stock::{RowStock, Taken};
 
-use crate::plan::{Data, Plan, Protocol, RowOrder};
+use crate::plan::{Data, FixedWork, Plan, Protocol, RowOrder, Scenario};
 use crate::schedule::{ScenarioSchedule, Schedule, Shape};
 use crate::workload::http::ScenarioFiles;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
+
+/// What numbers are granted of: each is used once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Supply {
+    /// Rows of data.
+    Rows,
+    /// The iterations of a stage with a number of them.
+    Iterations {
+        /// Index into `Scenario::stages`.
+        stage: u16,
+    },
+}
 
 /// The source of the rows that one worker alone may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +83,19 @@ pub(super) fn shared_rows(
         ..one
     };
     shared.into_iter().map(|(_, one)| numbered(one)).collect()
+}
+
+/// The stages of a scenario that have a number of iterations, and that number.
+pub(super) fn counted_stages(scenario: &Scenario) -> impl Iterator<Item = (u16, u64)> {
+    (0..).zip(&scenario.stages).filter_map(|(stage, of)| match of.work? {
+        FixedWork::Iterations(count) => Some((stage, count)),
+        FixedWork::Data => None,
+    })
+}
+
+/// Whether a scenario ends when the rows of its data are used up.
+pub(super) fn lasts_until_data(scenario: &Scenario) -> bool {
+    scenario.stages.last().is_some_and(|stage| stage.work == Some(FixedWork::Data))
 }
 
 /// The data of a scenario whose rows are used once each.

@@ -1,7 +1,7 @@
 //! Works out when rows that are used once run out, by the plan's own arithmetic.
 
-use super::{SharedRows, shared_rows, unique};
-use crate::plan::{Plan, Protocol, TextRange};
+use super::{SharedRows, lasts_until_data, shared_rows, unique};
+use crate::plan::{FixedWork, Plan, Protocol, Stage, TextRange};
 use crate::record::Transition;
 use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::SECOND_NS;
@@ -42,7 +42,12 @@ pub struct RowOutlook {
 pub fn row_outlooks(plan: &Plan, files: &[ScenarioFiles]) -> Vec<RowOutlook> {
     let schedule = Schedule::new(plan);
     let shared = shared_rows(plan, &schedule, files);
-    shared.into_iter().filter_map(|one| outlook(plan, &schedule, one)).collect()
+    // Where a scenario lasts until its rows are used up, they are to run out.
+    let is_meant = |one: &SharedRows| {
+        one.scenarios.iter().any(|index| lasts_until_data(&plan.scenarios[*index]))
+    };
+    let shared = shared.into_iter().filter(|one| !is_meant(one));
+    shared.filter_map(|one| outlook(plan, &schedule, one)).collect()
 }
 
 fn outlook(plan: &Plan, schedule: &Schedule, shared: SharedRows) -> Option<RowOutlook> {
@@ -52,6 +57,7 @@ fn outlook(plan: &Plan, schedule: &Schedule, shared: SharedRows) -> Option<RowOu
         .iter()
         .map(|index| Taker {
             schedule: schedule.scenario(*index),
+            stages: &plan.scenarios[*index].stages,
             start_ns: timelines[*index].at(Transition::Ramp(0)).unwrap_or(0),
             think_ns: pauses(&plan.scenarios[*index].protocol),
         })
@@ -107,6 +113,7 @@ impl RowOutlook {
 /// One scenario that takes rows.
 struct Taker<'a> {
     schedule: &'a ScenarioSchedule,
+    stages: &'a [Stage],
     start_ns: u64,
     /// Pauses of an iteration, on average, in nanoseconds.
     think_ns: f64,
@@ -124,9 +131,13 @@ impl Taker<'_> {
         if at_ns < self.start_ns {
             return sum;
         }
-        for segment in &self.schedule.segments {
+        for (segment, stage) in self.schedule.segments.iter().zip(self.stages) {
             let within = left_ns.min(length_ns(segment));
-            sum += match segment.shape {
+            let most = match stage.work {
+                Some(FixedWork::Iterations(count)) => count as f64,
+                Some(FixedWork::Data) | None => f64::INFINITY,
+            };
+            let taken = match segment.shape {
                 Shape::Rate { .. } => segment.arrivals_by(within) - segment.arrivals_by(0),
                 Shape::Users { from, .. } => {
                     let level = segment.level_at(within);
@@ -134,6 +145,7 @@ impl Taker<'_> {
                     new + user_ns(segment, within) / (self.think_ns + answer_ns)
                 }
             };
+            sum += taken.min(most);
             left_ns -= within;
             if left_ns == 0 {
                 break;

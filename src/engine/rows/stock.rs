@@ -37,11 +37,22 @@ pub(crate) enum Taken {
 impl RowStock {
     /// The stock at the start.
     pub(crate) fn new(source: RowSource) -> Self {
-        let mut stock = Self::default();
-        if let RowSource::Granted { first, count } = source {
-            stock.add(first, count);
+        match source {
+            RowSource::Granted { first, count } => Self::of_block((first, count)),
+            RowSource::Any | RowSource::Numbered { .. } => Self::default(),
         }
+    }
+
+    /// A stock that begins with this block: the first, and how many.
+    pub(crate) fn of_block((first, count): (u64, u64)) -> Self {
+        let mut stock = Self::default();
+        stock.add(first, count);
         stock
+    }
+
+    /// Whether none is here.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     fn add(&mut self, first: u64, count: u64) {
@@ -88,13 +99,13 @@ impl RowStock {
     /// `all`: no pass begins any more.
     pub(crate) fn obey(&mut self, order: &WorkerCommand, all: bool) -> Option<Vec<(u64, u64)>> {
         match order {
-            WorkerCommand::Rows { first, count } => {
+            WorkerCommand::Grant { first, count, .. } => {
                 self.asked = false;
                 self.add(*first, *count);
             }
-            WorkerCommand::NoRows => (self.asked, self.out) = (false, true),
-            WorkerCommand::ReturnRows if all => return Some(self.give_back(self.count)),
-            WorkerCommand::ReturnRows => return Some(self.give_back(self.count.div_ceil(2))),
+            WorkerCommand::NothingLeft { .. } => (self.asked, self.out) = (false, true),
+            WorkerCommand::GiveBack { .. } if all => return Some(self.give_back(self.count)),
+            WorkerCommand::GiveBack { .. } => return Some(self.give_back(self.count.div_ceil(2))),
             _ => {}
         }
         None
@@ -125,7 +136,7 @@ impl RowStock {
         self.taken_before = std::mem::take(&mut self.taken);
     }
 
-    #[cfg(test)]
+    /// Whether none is left anywhere.
     pub(crate) fn is_out(&self) -> bool {
         self.out
     }
@@ -133,6 +144,7 @@ impl RowStock {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Supply;
     use super::*;
 
     #[test]
@@ -142,12 +154,15 @@ mod tests {
         let taken: Vec<Taken> = (0..4).map(|_| stock.take()).collect();
         assert_eq!(taken, [0, 1, 2, 3].map(Taken::Row));
         assert_eq!((stock.wants(false), stock.wants(false)), (Some(false), None));
-        assert_eq!(stock.obey(&WorkerCommand::Rows { first: 0, count: 0 }, false), None);
+        assert_eq!(
+            stock.obey(&WorkerCommand::Grant { of: Supply::Rows, first: 0, count: 0 }, false),
+            None
+        );
         assert_eq!(stock.wants(false), None);
         (0..4).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         assert_eq!((stock.take(), stock.is_short()), (Taken::Later, true));
         assert_eq!((stock.wants(false), stock.wants(true)), (None, Some(true)));
-        stock.obey(&WorkerCommand::NoRows, false);
+        stock.obey(&WorkerCommand::NothingLeft { of: Supply::Rows }, false);
         assert_eq!((stock.take(), stock.is_short(), stock.wants(true)), (Taken::Out, false, None));
     }
 
@@ -156,7 +171,7 @@ mod tests {
         let mut stock = RowStock::new(RowSource::Granted { first: 0, count: 100 });
         (0..30).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         stock.second_ended();
-        stock.obey(&WorkerCommand::Rows { first: 500, count: 2 }, false);
+        stock.obey(&WorkerCommand::Grant { of: Supply::Rows, first: 500, count: 2 }, false);
         (0..41).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         assert_eq!((stock.count, stock.wants(false)), (31, Some(false)));
     }
@@ -164,10 +179,16 @@ mod tests {
     #[test]
     fn it_gives_back_half_and_all_at_the_end() {
         let mut stock = RowStock::new(RowSource::Granted { first: 10, count: 3 });
-        stock.obey(&WorkerCommand::Rows { first: 20, count: 2 }, false);
-        assert_eq!(stock.obey(&WorkerCommand::ReturnRows, false), Some(vec![(20, 2), (12, 1)]));
+        stock.obey(&WorkerCommand::Grant { of: Supply::Rows, first: 20, count: 2 }, false);
+        assert_eq!(
+            stock.obey(&WorkerCommand::GiveBack { of: Supply::Rows }, false),
+            Some(vec![(20, 2), (12, 1)])
+        );
         assert_eq!(stock.take(), Taken::Row(10));
-        assert_eq!(stock.obey(&WorkerCommand::ReturnRows, true), Some(vec![(11, 1)]));
+        assert_eq!(
+            stock.obey(&WorkerCommand::GiveBack { of: Supply::Rows }, true),
+            Some(vec![(11, 1)])
+        );
         assert_eq!(stock.clear(), []);
         assert_eq!(stock.take(), Taken::Later);
     }

@@ -168,6 +168,7 @@ pub fn trial_plan(mut plan: Plan, options: TrialOptions<'_>) -> Result<Plan, Str
             level: Level::Users { users: 1, ramp: Ramp::Unpaced },
             hold: Time::default(),
             warmup: false,
+            work: None,
         }];
         match &mut scenario.protocol {
             Protocol::Hold(hold) => hold.churn = Churn::default(),
@@ -246,7 +247,7 @@ fn load(manifest: WorkerManifest) -> Result<Load, TrialError> {
         Some(RowOrder::Unique) => RowSource::Numbered { first: 0 },
         _ => RowSource::Any,
     };
-    Load::of(manifest, &Assignment { partition: Partition::WHOLE, rows })
+    Load::of(manifest, &Assignment { partition: Partition::WHOLE, rows, iterations: Vec::new() })
         .map_err(TrialError::Prepare)
 }
 

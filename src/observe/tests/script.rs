@@ -28,6 +28,7 @@ pub(super) fn stage(name: &str, users: u64, spawn_rate: u64, hold: u64) -> Stage
         level: Level::Users { users, ramp: Ramp::SpawnRate(Rate::per_second(spawn_rate)) },
         hold: seconds(hold),
         warmup: false,
+        work: None,
     }
 }
 

@@ -215,7 +215,11 @@ fn words(stage: &Stage, segment: &Segment) -> String {
         _ => String::new(),
     };
     let warmup = if stage.warmup { ", warm-up" } else { "" };
-    format!("{}{how}, hold {}{warmup}", levels(segment), stage.hold)
+    let hold = stage.work.map_or_else(
+        || format!("hold {}", stage.hold),
+        |work| format!("{}, at most {}", work.words(), stage.hold),
+    );
+    format!("{}{how}, {hold}{warmup}", levels(segment))
 }
 
 /// `10,000 → 15,000 users`.

@@ -1,6 +1,6 @@
 //! How long the parts of a scenario are and what they hold, as far as arithmetic knows.
 
-use crate::plan::{During, Level, Ramp, Scope, Stage, Threshold};
+use crate::plan::{During, FixedWork, Level, Ramp, Scope, Stage, Threshold};
 use crate::units::Time;
 
 /// One phase of one stage, as far as the schedule determines it.
@@ -14,6 +14,8 @@ pub(in crate::plan) struct Extent {
     /// Arrivals a second at its ends; zero in a closed stage.
     pub rates: (f64, f64),
     pub open: bool,
+    /// The iterations that users share, if they are counted.
+    pub iterations: Option<u64>,
     /// Time from the scenario's start to this part's end.
     pub end: Option<u64>,
 }
@@ -65,6 +67,10 @@ pub(in crate::plan) fn extents(stages: &[Stage]) -> Vec<[Extent; 2]> {
             users: (from_users, to_users),
             rates: (from_rate, to_rate),
             open,
+            iterations: match stage.work {
+                Some(FixedWork::Iterations(count)) => Some(count),
+                Some(FixedWork::Data) | None => None,
+            },
             end: ramp_end,
         };
         let hold = Extent {

@@ -19,4 +19,5 @@ pub(in crate::plan) mod stage;
 pub(in crate::plan) mod target;
 pub(in crate::plan) mod threshold;
 pub(in crate::plan) mod validity_limits;
+pub(in crate::plan) mod work;
 pub(in crate::plan) mod ws_hold;

@@ -135,6 +135,11 @@ impl Protocol {
         self.http().map_or(0, |http| http.max_in_flight)
     }
 
+    /// Whether a stage ends when its work is done.
+    pub fn has_fixed_work(&self) -> bool {
+        self.http().is_some_and(|http| http.fixed_work)
+    }
+
     /// How drops at `max_in_flight` are judged.
     pub fn on_full(&self) -> OnFull {
         self.http().map_or_else(OnFull::default, |http| http.on_full)
@@ -166,6 +171,7 @@ impl Protocol {
             Need::Messages => has(|hold| {
                 hold.expect.is_some() || hold.greeting.is_some() || hold.heartbeat.is_some()
             }),
+            Need::FixedWork => sends(|http| http.fixed_work),
             Need::Tls | Need::Rate | Need::Proxy => true,
         }
     }

@@ -11,7 +11,7 @@ use crate::plan::scale::Scale;
 use crate::plan::suggest::did_you_mean;
 use crate::plan::text::Text;
 use crate::plan::tree::Key;
-use crate::plan::{Overrides, Source, Stage, Threshold};
+use crate::plan::{FixedWork, Overrides, RowOrder, Source, Stage, Threshold};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +102,9 @@ pub(super) fn scenario(
     }
     let stages = stage::stages(&raw.stages, word.map(ProtocolWord::kind), context.scale, errors);
     let mut protocol = protocol::protocol(word, &raw.of_protocol, &stages, errors);
+    if let Some(raw) = raw.stages.value().filter(|_| stages.known) {
+        check_data(raw, &stages.list, &protocol, errors);
+    }
     let target = target_of(key, raw, context, errors).unwrap_or(0);
     let thresholds =
         threshold::lowering::thresholds(raw, (target, &protocol), &stages, context, errors);
@@ -113,6 +116,27 @@ pub(super) fn scenario(
         protocol,
         stages: stages.list,
         thresholds,
+    }
+}
+
+/// What `until = "data"` needs of the scenario: rows that are used once, and no later stage, which
+/// would have none.
+fn check_data(raw: &[RawStage], stages: &[Stage], protocol: &Protocol, errors: &mut Errors) {
+    let is_unique = protocol.data().is_some_and(|data| data.order == RowOrder::Unique);
+    for (index, (raw, stage)) in raw.iter().zip(stages).enumerate() {
+        let Some(at) = raw.until.key().filter(|_| stage.work == Some(FixedWork::Data)) else {
+            continue;
+        };
+        if !is_unique {
+            errors
+                .add(at, "`until = \"data\"` needs data whose rows are used once")
+                .help("add `data = { file = \"rows.csv\", order = \"unique\" }` to the scenario");
+        }
+        if index + 1 < stages.len() {
+            errors
+                .add(at, "only the last stage can last until the data is used up")
+                .help("remove the stages after it, or write `iterations = \"10k\"` instead");
+        }
     }
 }
 

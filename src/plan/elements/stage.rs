@@ -1,6 +1,7 @@
 //! A stage: a level, how it is reached, how long it is held.
 
 use crate::catalogue::ProtocolKind;
+use crate::plan::elements::work::{self, FixedWork, UntilWord, WorkKeys};
 use crate::plan::error::Errors;
 use crate::plan::names;
 use crate::plan::names::NameKind;
@@ -22,6 +23,8 @@ pub struct Stage {
     pub hold: Time,
     /// Keeps this stage out of thresholds.
     pub warmup: bool,
+    /// Ends the stage when it is done; `None`: the stage ends with its hold.
+    pub work: Option<FixedWork>,
 }
 
 /// The level of a stage.
@@ -99,6 +102,12 @@ table! {
         ramp: Time,
         /// How long the level is held. Default: not at all.
         hold: Time,
+        /// http, with `users`: so many iterations, which the users share. The stage ends when they
+        /// are done, at the latest after `hold`.
+        iterations: Count,
+        /// http, with `users`: `data` ends the stage when each unique row of `data` has been used,
+        /// at the latest after `hold`.
+        until: UntilWord,
         /// Keeps this stage out of thresholds.
         warmup: bool,
     }
@@ -168,7 +177,14 @@ pub(in crate::plan) fn stages(
         let hold = raw.hold.value().copied().unwrap_or_default();
         let warmup = raw.warmup.value().copied().unwrap_or(false);
         places.push(at);
-        list.push(Stage { name, level, hold, warmup });
+        let keys = WorkKeys {
+            iterations: &raw.iterations,
+            until: &raw.until,
+            rate: raw.rate.key(),
+            has_hold: !raw.hold.is_absent(),
+        };
+        let work = work::work(&keys, protocol, scale, errors);
+        list.push(Stage { name, level, hold, warmup, work });
     }
     let known = !wrong && !list.is_empty() && errors.count() == before;
     if known {
@@ -184,6 +200,8 @@ fn is_wrong(raw: &RawStage) -> bool {
         || raw.rate.is_wrong()
         || raw.spawn_rate.is_wrong()
         || times.iter().any(|time| time.is_wrong())
+        || raw.iterations.is_wrong()
+        || raw.until.is_wrong()
 }
 
 fn name(raw: &RawStage, index: usize, errors: &mut Errors) -> String {

@@ -147,8 +147,8 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
         ],
         &[],
         KeyPlace::Stage,
-        "rate = \"100/s\", hold = \"10s\"",
-        "a run ends by its time, not by a number of requests: this makes 1,000; or `data = { file = \"rows.csv\", order = \"unique\" }` sends each row once",
+        "users = 10, iterations = 1000, hold = \"10m\"",
+        "the users share them, and `hold` is the latest end; an iteration is one request, or one pass of the steps",
     ),
     answer(
         &["graceful_stop", "graceful_ramp_down", "stop_timeout"],

@@ -74,7 +74,7 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("on_connect", "a scenario", "greeting"),
     ("gracefulStop", "a scenario", "timeout"),
     ("startTime", "a scenario", "start_after"),
-    ("iterations", "a plan", "rate"),
+    ("iterations", "a plan", "iterations"),
     ("rampUp", "a scenario", "ramp"),
     ("ramp-up", "a scenario", "ramp"),
     ("hold-for", "a scenario", "hold"),
@@ -92,7 +92,7 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("ensure", "a plan", "thresholds"),
     ("connections", "a plan", "users"),
     ("threads", "a plan", "users"),
-    ("LoopCount", "a scenario", "rate"),
+    ("LoopCount", "a scenario", "iterations"),
     ("insecureSkipTLSVerify", "a plan", "insecure"),
 ];
 

@@ -153,6 +153,10 @@ fn parts(ratio: RatioMetric, span: &MeasuredSpan<'_>) -> (u64, u64) {
         RatioMetric::HoldSurvival => (entered.saturating_sub(lost), entered),
         RatioMetric::HoldTime => (get(Counter::TimeDelivered), get(Counter::TimePromised)),
         RatioMetric::Recovery => (back, back + get(Counter::StormUnrecovered)),
+        RatioMetric::IterationsCompleted => {
+            let (completed, planned) = (get(Counter::Iterations), get(Counter::IterationsPlanned));
+            (completed.min(planned), planned)
+        }
         // Estimates have neither.
         RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h => (0, 0),
         RatioMetric::HeartbeatSuccess => (came, came + missed),

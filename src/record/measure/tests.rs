@@ -48,6 +48,8 @@ fn of_requests() -> Cell {
         (Counter::FailedLocal, 3),
         (Counter::TimedOut, 10),
         (Counter::Unfinished, 5),
+        (Counter::Iterations, 70),
+        (Counter::IterationsPlanned, 100),
         (Counter::BytesReceived, 5_000),
         (Counter::BytesSent, 9_000),
     ]);
@@ -120,6 +122,7 @@ fn line(metric: Metric) -> Line {
             RatioMetric::Survival1h => (0.4, 0.7, "who was not seen so long is not at risk"),
             RatioMetric::Recovery => (0.75, 0.6, "of those whose fate is known"),
             RatioMetric::HeartbeatSuccess => (0.9, 630.0 / 760.0, "of those due, not of 10 each"),
+            RatioMetric::IterationsCompleted => (0.7, 1.0, "of those planned, not of those begun"),
             RatioMetric::Checks => (65.0 / 80.0, 0.625, "of all checks, no mean of ratios"),
             RatioMetric::Status2xx => (54.0 / 72.0, 54.0 / 90.0, "of responses, not of requests"),
             RatioMetric::Status3xx => (6.0 / 72.0, 6.0 / 90.0, "of responses, not of requests"),

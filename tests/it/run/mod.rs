@@ -6,6 +6,7 @@ mod bodies;
 mod churn;
 mod expectations;
 mod faults;
+mod fixed_work;
 mod generated;
 mod http2;
 mod kept_failures;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A server that answers after a while, and the paths that it was asked for.
-fn serve(pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+pub(super) fn serve(pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let asked: Arc<Mutex<Vec<String>>> = Arc::default();
@@ -37,7 +37,7 @@ fn serve(pause: Duration) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     (address, asked)
 }
 
-fn go(address: SocketAddr, rest: &str, rows: usize) -> Outcome {
+pub(super) fn go(address: SocketAddr, rest: &str, rows: usize) -> Outcome {
     let plan = format!(
         "name = \"rows\"\n[targets.web]\naddress = \"http://{address}/\"\n{rest}\n[generator]\nworkers = 2\n"
     );
@@ -50,7 +50,7 @@ fn go(address: SocketAddr, rest: &str, rows: usize) -> Outcome {
 }
 
 /// How often each path was asked for.
-fn counts(asked: &Mutex<Vec<String>>) -> BTreeMap<String, usize> {
+pub(super) fn counts(asked: &Mutex<Vec<String>>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for path in asked.lock().unwrap().iter() {
         *counts.entry(path.clone()).or_default() += 1;
@@ -58,7 +58,7 @@ fn counts(asked: &Mutex<Vec<String>>) -> BTreeMap<String, usize> {
     counts
 }
 
-fn scenario(name: &str, stage: &str) -> String {
+pub(super) fn scenario(name: &str, stage: &str) -> String {
     format!(
         "[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"web\"\nthresholds = [\"failure_ratio == 0%\"]\n\
          data = {{ file = \"rows.csv\", order = \"unique\" }}\n\

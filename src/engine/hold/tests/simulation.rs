@@ -161,6 +161,7 @@ pub(super) fn stage(users: u64, ramp: Ramp, hold: u64) -> Stage {
         level: Level::Users { users, ramp },
         hold: seconds(hold),
         warmup: false,
+        work: None,
     }
 }
 
@@ -252,6 +253,7 @@ pub(super) fn run_part<C: Conversation>(
         proxy_protocol: None,
         stock: std::sync::Arc::default(),
         rows: crate::engine::rows::RowSource::Any,
+        iterations: Vec::new(),
         plan,
     };
     // The only worker need not wait for its turn to close.

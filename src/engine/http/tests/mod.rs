@@ -1,3 +1,4 @@
+mod fixed_work;
 mod hosts;
 mod real;
 mod rows;

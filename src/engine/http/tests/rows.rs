@@ -1,12 +1,12 @@
 //! Rows that are used once: passes wait for those that are on their way, and only then.
 
 use super::*;
-use crate::engine::rows::RowSource;
+use crate::engine::rows::{RowSource, Supply};
 use crate::plan::{Data, Level};
 use crate::workload::http::{ScenarioFiles, TestData};
 
 /// A load whose passes take rows of a file of ten, of which some are granted at first.
-fn granted(levels: &[(Level, u64)], count: u64) -> Load {
+pub(super) fn granted(levels: &[(Level, u64)], count: u64) -> Load {
     let data = Data {
         file: "x.csv".into(),
         order: crate::plan::RowOrder::Unique,
@@ -22,7 +22,7 @@ fn granted(levels: &[(Level, u64)], count: u64) -> Load {
 }
 
 fn rows(first: u64, count: u64) -> WorkerCommand {
-    WorkerCommand::Rows { first, count }
+    WorkerCommand::Grant { of: Supply::Rows, first, count }
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn an_arrival_that_waits_for_its_row_is_late_or_dropped_and_never_lost() {
 fn what_no_pass_has_taken_is_given_back_at_the_end() {
     let world = Rc::new(World::new(|sent| sent + MS));
     let load = granted(&[rate(10, 300)], 8);
-    let ran = ran(&world, load, &[(150 * MS, WorkerCommand::ReturnRows)]);
+    let ran = ran(&world, load, &[(150 * MS, WorkerCommand::GiveBack { of: Supply::Rows })]);
     // Two are taken by then, and three of the other six given back; one more is taken before the
     // end.
     assert_eq!(ran.returned, [(5, 3), (3, 2)]);

@@ -68,6 +68,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
         level: *level,
         hold: time(*hold_ms),
         warmup: false,
+        work: None,
     });
     let scenario = Scenario {
         name: "web".into(),
@@ -117,6 +118,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
         proxy_protocol: None,
         stock: std::sync::Arc::default(),
         rows: crate::engine::rows::RowSource::Any,
+        iterations: Vec::new(),
         plan,
     }
 }
@@ -294,6 +296,8 @@ pub(super) struct Ran {
     /// When rows were asked for, and whether a pass waited.
     pub(super) asked: Vec<(u64, bool)>,
     pub(super) returned: Vec<(u64, u64)>,
+    /// When the work of a stage was done.
+    pub(super) done: Vec<(u64, u16)>,
     pub(super) end_ns: u64,
 }
 
@@ -308,8 +312,9 @@ impl Ran {
             }
             WorkerReport::RampReached { stage } => self.reached.push((now, stage)),
             WorkerReport::Done => self.end_ns = now,
-            WorkerReport::WantRows { waits } => self.asked.push((now, waits)),
-            WorkerReport::ReturnedRows { blocks } => self.returned.extend(blocks),
+            WorkerReport::Want { waits, .. } => self.asked.push((now, waits)),
+            WorkerReport::Returned { blocks, .. } => self.returned.extend(blocks),
+            WorkerReport::WorkDone { stage } => self.done.push((now, stage)),
         }
     }
 

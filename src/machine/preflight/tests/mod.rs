@@ -291,7 +291,7 @@ fn http_needs_what_may_be_in_flight() {
         ramp: seconds(1),
         spacing: crate::plan::Spacing::Constant,
     };
-    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
+    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false, work: None };
     let open = plan(hosts(&["10.0.0.1"]), vec![http(vec![stage])]);
     assert_eq!(row(&open, &usual(), Resource::SourcePorts).needed, Amount::Number(10_000));
     let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
@@ -305,7 +305,7 @@ fn a_small_cap_cannot_be_told_from_a_slow_target() {
         ramp: seconds(1),
         spacing: crate::plan::Spacing::Constant,
     };
-    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
+    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false, work: None };
     let capped = |most: u64| {
         let mut scenario = http(vec![stage.clone()]);
         let Protocol::Http(http) = &mut scenario.protocol else { unreachable!() };

@@ -41,8 +41,8 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The behaviour of an HTTP user.
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own, or follows from one")]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Http {
     /// At least one.
     pub requests: Vec<Request>,
@@ -73,6 +73,8 @@ pub struct Http {
     pub connect_timeout: Time,
     /// From sending the request to the first byte of the answer's head; not longer than `timeout`.
     pub first_byte_timeout: Time,
+    /// Whether a stage has fixed work.
+    pub fixed_work: bool,
     /// Rate stages: requests that may be in flight at once, of the whole scenario; what is due
     /// beyond is dropped.
     pub max_in_flight: u64,
@@ -264,6 +266,7 @@ pub(super) fn http(
             limit,
             errors,
         ),
+        fixed_work: stages.iter().any(|stage| stage.work.is_some()),
         max_in_flight: 1,
         on_full: match raw.on_full.value() {
             Some(FullWord::Fail) => OnFull::Fail,

@@ -1,10 +1,10 @@
 //! Reads the thresholds of a scenario.
 
-use crate::catalogue::ProtocolKind;
+use crate::catalogue::{Need, ProtocolKind};
 use crate::plan::elements::scenario::{Context, RawScenario};
 use crate::plan::elements::stage::Stages;
 use crate::plan::elements::threshold::condition::Condition;
-use crate::plan::elements::threshold::default::default_threshold;
+use crate::plan::elements::threshold::default::{default_threshold, of_fixed_work};
 use crate::plan::elements::threshold::reach::ThresholdContext;
 use crate::plan::elements::threshold::relative::RelativeBound;
 use crate::plan::elements::threshold::{
@@ -40,7 +40,7 @@ pub(in crate::plan) fn thresholds(
         overrides: context.overrides,
     };
     if raw.thresholds.is_absent() {
-        return default_threshold(&seen).into_iter().collect();
+        return default_threshold(&seen).into_iter().chain(of_fixed_work(&seen)).collect();
     }
     let Some(given) = raw.thresholds.given() else { return Vec::new() };
     if let Some(RawThreshold::Text(At { at, .. })) = given.value.get(MOST) {
@@ -70,6 +70,10 @@ pub(in crate::plan) fn thresholds(
             errors.add(text.at, format!("a scenario has at most {MOST} thresholds"));
             return Vec::new();
         }
+    }
+    let of_iterations = |one: &Threshold| one.metric.row().needs(Need::FixedWork);
+    if !thresholds.is_empty() && !thresholds.iter().any(of_iterations) {
+        thresholds.extend(of_fixed_work(&seen));
     }
     thresholds
 }
@@ -153,6 +157,8 @@ fn threshold(
         Some(DuringWord::Ramp) => During::Ramp,
         Some(DuringWord::Hold) => During::Hold,
         Some(DuringWord::All) => During::All,
+        // All of the work may be done in the ramp.
+        None if protocol.has_fixed_work() => During::All,
         None => usual_phases(metric, word),
     };
     Some(Threshold {

@@ -130,6 +130,8 @@ fn unseen(
         Samples::Events => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
+    let most = shared_requests(seen.protocol, parts);
+    let sum = most.map_or(sum, |most| Some(sum.map_or(most, |sum| sum.min(most))));
     let share = |all| request_scope::share(threshold.requests, seen.protocol, all);
     let (available, floor) = (share(sum?), metric.sample_floor());
     if available == 0 {
@@ -283,6 +285,17 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     }
 }
 
+/// The most requests of stages whose users share their iterations, in ramp or hold; `None` where
+/// one has other users.
+fn shared_requests(protocol: &Protocol, parts: &[Extent]) -> Option<u64> {
+    let of = |hold: bool| {
+        let parts = parts.iter().filter(|part| part.hold == hold);
+        parts.map(|part| part.iterations).sum::<Option<u64>>()
+    };
+    let steps = if protocol.in_steps() { protocol.requests().len() as u64 } else { 1 };
+    Some(of(false)?.max(of(true)?).saturating_mul(steps)).filter(|shared| *shared > 0)
+}
+
 /// The most requests that a part can make.
 fn requests(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     if part.open {
@@ -305,11 +318,14 @@ fn requests(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
         let (before, after) = part.users;
         return Some(if part.hold { 0 } else { after.saturating_sub(before) });
     }
+    let steps = if protocol.in_steps() { protocol.requests().len() as u64 } else { 1 };
+    let shared = part.iterations.map(|count| count.saturating_mul(steps));
     let think_time = protocol.shortest_think_time();
     if think_time == Time::default() {
-        return None;
+        return shared;
     }
     let (before, after) = part.users;
     let each = part.length? / think_time.as_nanos() + 1;
-    Some(before.max(after).saturating_mul(each))
+    let most = before.max(after).saturating_mul(each);
+    Some(shared.map_or(most, |shared| shared.min(most)))
 }
