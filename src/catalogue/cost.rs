@@ -69,3 +69,25 @@ pub const PLANNED: &[FigureRow] = &[
         unit: "things a second",
     },
 ];
+
+/// What this machine can generate, as `--calibrate` measures it: the figures of `calibration`.
+pub const CALIBRATION: &[FigureRow] = &[
+    FigureRow {
+        key: "per_second",
+        doc: "Attempts that this machine can start, against a built-in target.",
+        formula: "attempts started / length of the calibration",
+        unit: "things a second",
+    },
+    FigureRow {
+        key: "used_per_second",
+        doc: "The most attempts that the run started in a second.",
+        formula: "`started` of the busiest second of the timeline",
+        unit: "things a second",
+    },
+    FigureRow {
+        key: "used_ratio",
+        doc: "The load of the busiest second, as a part of what this machine can generate.",
+        formula: "sum over the scenarios of `started` of that second / `per_second`",
+        unit: "a part of a whole",
+    },
+];

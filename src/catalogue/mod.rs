@@ -10,7 +10,7 @@ mod names;
 mod phase;
 mod protocol;
 
-pub use cost::{COSTS, FigureRow, PLANNED};
+pub use cost::{CALIBRATION, COSTS, FigureRow, PLANNED};
 pub use limit::LimitKey;
 pub(crate) use limit::settable_limits;
 pub use metric::{

@@ -10,7 +10,8 @@ mod schemas;
 mod statuses;
 
 use crate::catalogue::{
-    COSTS, FigureRow, Metric, MetricRow, Need, PLANNED, ProtocolKind, ReportPlace, Stat,
+    CALIBRATION, COSTS, FigureRow, Metric, MetricRow, Need, PLANNED, ProtocolKind, ReportPlace,
+    Stat,
 };
 use crate::verdict::rules::{self, Rule, RuleUnit};
 use document::{NOTE, heading, holds, line, row};
@@ -111,7 +112,9 @@ fn metrics() -> String {
             row(&mut out, &cells);
         }
     }
-    out + &figures("Costs", "cost", COSTS) + &figures("Rates of the plan", "planned", PLANNED)
+    out + &figures("Costs", "cost", COSTS)
+        + &figures("Rates of the plan", "planned", PLANNED)
+        + &figures("Calibration", "calibration", CALIBRATION)
 }
 
 /// Figures of `report.json` alone, below one of its keys.
