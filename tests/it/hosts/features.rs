@@ -24,6 +24,11 @@ target = "ws"
 events = [{ at = "1s", drop = "50%" }]
 stages = [{ users = 80, spawn_rate = "200/s", hold = "2s" }]
 
+[scenarios.fixed]
+protocol = "http"
+target = "web"
+stages = [{ users = 20, iterations = 1000, hold = "30s" }]
+
 [scenarios.never]
 protocol = "tcp-hold"
 target = "lb"
@@ -39,16 +44,20 @@ fn protocols_rows_events_and_options_work_over_hosts() {
     let mut rows = "id\n".to_owned();
     (0..100).for_each(|row| writeln!(rows, "r{row}").unwrap());
     std::fs::write(stage.folder.path().join("rows.csv"), rows).unwrap();
-    let options = "--scale 50% --only web --only ws --target ws=ws://10.77.0.1:7001/";
+    let options = "--scale 50% --only web --only ws --only fixed --target ws=ws://10.77.0.1:7001/";
     let options: Vec<&str> = options.split(' ').collect();
     let outcome = lab.run_stage(stage, &options);
     let shown = format!("{}\n{}", outcome.stdout, outcome.stderr);
     assert!(outcome.code == Some(0) || outcome.was_late(), "{shown}");
     outcome.assert_whole();
-    assert_eq!(outcome.report["scenarios"].as_array().unwrap().len(), 2, "{shown}");
+    assert_eq!(outcome.report["scenarios"].as_array().unwrap().len(), 3, "{shown}");
     // As many rows as requests: each host got its own.
     let counters = outcome.scenario("web").counters(["due", "ok", "failed"]);
     assert_eq!(counters, [100, 100, 0], "{shown}");
+    // Users of both hosts share the iterations; none is done twice.
+    let fixed = outcome.scenario("fixed");
+    let counters = fixed.counters(["iterations.planned", "iterations", "started"]);
+    assert!(counters == [counters[0]; 3] && counters[0] > 0, "{counters:?} {shown}");
     let ws = outcome.report["scenarios"].as_array().unwrap();
     let ws = ws.iter().find(|scenario| scenario["name"] == "ws").unwrap();
     assert_eq!(ws["events"].as_array().map(Vec::len), Some(1), "{shown}");
