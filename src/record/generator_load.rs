@@ -71,22 +71,48 @@ impl HostDelta {
     }
 }
 
-/// The load of workers and host in one phase of a stage.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct GeneratorLoad {
-    /// Whole seconds of the phase.
-    pub seconds: u32,
+/// Workers in one phase of a stage, together.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct WorkerLoad {
     /// The longest stall of any worker; absent where it was not measured.
     pub stall_max_ns: Option<u64>,
-    /// The stalls of all workers, together.
+    /// The stalls of all, together.
     pub stalled_ns: u64,
-    /// Seconds of all workers at work, together, those included in which one told nothing because
-    /// it stood still.
+    /// Seconds of all at work, together, those included in which one told nothing because it stood
+    /// still.
     pub worker_seconds: u64,
     /// The busiest five seconds of any worker, in thousandths of one processor.
     pub busy_permille: Option<u32>,
     /// The five seconds in which any worker waited most for a processor, in thousandths.
     pub waiting_permille: Option<u32>,
+}
+
+impl WorkerLoad {
+    /// Adds the next second. `full`: the windows of five seconds lie in the phase.
+    fn add(&mut self, workers: &WorkerFacts, at_work: u32, full: bool) {
+        self.worker_seconds += u64::from(at_work);
+        self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
+        self.stalled_ns += workers.stalled_ns;
+        if full {
+            self.busy_permille = self.busy_permille.max(workers.busy_permille);
+            self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);
+        }
+    }
+
+    /// The part of their time in which they stood still.
+    pub fn stalled_share(&self) -> Option<f64> {
+        let worked = self.worker_seconds as f64 * 1e9;
+        self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)
+    }
+}
+
+/// The load of workers and host in one phase of a stage.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GeneratorLoad {
+    /// Whole seconds of the phase.
+    pub seconds: u32,
+    /// All workers, of all hosts.
+    pub workers: WorkerLoad,
     /// The largest share of a host that a hypervisor gave to others in five seconds.
     pub steal_worst: Option<f64>,
     /// The largest part of the processors that all processes of the run used in five seconds.
@@ -100,18 +126,8 @@ pub struct GeneratorLoad {
 pub struct HostLoad {
     /// The resources that it withheld.
     pub all: HostDelta,
-    /// The latest start against the schedule.
-    pub lag_max_ns: u64,
-    /// The longest stall of any worker; absent where it was not measured.
-    pub stall_max_ns: Option<u64>,
-    /// The stalls of its workers, together.
-    pub stalled_ns: u64,
-    /// Seconds of its workers at work, together.
-    pub worker_seconds: u64,
-    /// The busiest five seconds of any worker, in thousandths of one processor.
-    pub busy_permille: Option<u32>,
-    /// The five seconds in which any worker waited most for a processor, in thousandths.
-    pub waiting_permille: Option<u32>,
+    /// Its workers.
+    pub workers: WorkerLoad,
     /// The largest share that a hypervisor gave to others in five seconds.
     pub steal_worst: Option<f64>,
     /// The largest part of the processors that all processes of the run used in five seconds.
@@ -134,16 +150,6 @@ impl HostLoad {
         self.steal_worst = [self.steal_worst, share].into_iter().flatten().reduce(f64::max);
         share
     }
-
-    /// The part of the time of its workers in which they stood still.
-    pub fn stalled_share(&self) -> Option<f64> {
-        share_of(self.stall_max_ns, self.stalled_ns, self.worker_seconds)
-    }
-}
-
-fn share_of(measured: Option<u64>, stalled_ns: u64, worker_seconds: u64) -> Option<f64> {
-    let worked = worker_seconds as f64 * 1e9;
-    measured.filter(|_| worked > 0.0).map(|_| stalled_ns as f64 / worked)
 }
 
 impl GeneratorLoad {
@@ -155,14 +161,7 @@ impl GeneratorLoad {
         hosts: impl Iterator<Item = (HostId, &'a HostDelta)>,
     ) {
         self.seconds += 1;
-        self.worker_seconds += u64::from(at_work);
-        self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
-        self.stalled_ns += workers.stalled_ns;
-        // The first windows of a phase still see the one before.
-        if self.seconds >= WINDOW_SECONDS {
-            self.busy_permille = self.busy_permille.max(workers.busy_permille);
-            self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);
-        }
+        self.workers.add(workers, at_work, self.has_full_window());
         for (host, delta) in hosts {
             let share = self.hosts.entry(host).or_default().add(delta);
             let worst = [self.steal_worst, share].into_iter().flatten();
@@ -172,17 +171,14 @@ impl GeneratorLoad {
 
     /// Adds what one host's workers did in the second that was added last.
     pub(super) fn add_part(&mut self, part: &HostPart) {
-        let HostPart { workers, .. } = part;
-        let full = self.seconds >= WINDOW_SECONDS;
+        let full = self.has_full_window();
         let host = self.hosts.entry(part.host).or_default();
-        host.worker_seconds += u64::from(part.at_work.max(part.reporting));
-        host.lag_max_ns = host.lag_max_ns.max(workers.lag_max_ns);
-        host.stall_max_ns = host.stall_max_ns.max(workers.stall_max_ns);
-        host.stalled_ns += workers.stalled_ns;
-        if full {
-            host.busy_permille = host.busy_permille.max(workers.busy_permille);
-            host.waiting_permille = host.waiting_permille.max(workers.waiting_permille);
-        }
+        host.workers.add(&part.workers, part.at_work.max(part.reporting), full);
+    }
+
+    /// Whether the last five seconds lie in the phase: its first windows still see the one before.
+    fn has_full_window(&self) -> bool {
+        self.seconds >= WINDOW_SECONDS
     }
 
     /// How one of several hosts was.
@@ -208,7 +204,7 @@ impl GeneratorLoad {
     /// Notes what part of the processors all processes of the run used in the five seconds up to
     /// the one that was added last.
     pub(super) fn add_cpu_utilisation(&mut self, host: HostId, share: f64) {
-        if self.seconds >= WINDOW_SECONDS {
+        if self.has_full_window() {
             let larger = |worst: Option<f64>| Some(worst.map_or(share, |worst| worst.max(share)));
             self.run_worst = larger(self.run_worst);
             let host = self.hosts.entry(host).or_default();
@@ -219,8 +215,8 @@ impl GeneratorLoad {
     /// The part of all the time of all workers in which they stood still: as much of what they
     /// measured is theirs and not the target's. Of several hosts: of the one that stood still most.
     pub fn stalled_share(&self) -> Option<f64> {
-        let far = self.hosts.values().filter_map(HostLoad::stalled_share).reduce(f64::max);
-        far.or_else(|| share_of(self.stall_max_ns, self.stalled_ns, self.worker_seconds))
+        let far = self.hosts.values().filter_map(|host| host.workers.stalled_share());
+        far.reduce(f64::max).or_else(|| self.workers.stalled_share())
     }
 }
 
@@ -308,12 +304,12 @@ mod tests {
         let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
         (0..4).for_each(|_| load.add((&busy, 1), std::iter::empty()));
         assert_eq!(
-            (load.busy_permille, load.steal_share()),
+            (load.workers.busy_permille, load.steal_share()),
             (None, None),
             "five seconds are not over"
         );
         load.add((&busy, 1), std::iter::empty());
-        assert_eq!(load.busy_permille, Some(990));
+        assert_eq!(load.workers.busy_permille, Some(990));
     }
 
     #[test]
@@ -323,7 +319,7 @@ mod tests {
         assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
         let mut load = GeneratorLoad::default();
         load.add((&facts, 1), std::iter::empty());
-        assert_eq!((load.stall_max_ns, load.stalled_share()), (None, None));
+        assert_eq!((load.workers.stall_max_ns, load.stalled_share()), (None, None));
     }
 
     #[test]
@@ -335,7 +331,10 @@ mod tests {
             all.merge(&WorkerFacts { stall_max_ns, stalled_ns, ..WorkerFacts::default() });
         }
         load.add((&all, 3), std::iter::empty());
-        assert_eq!((load.stall_max_ns, load.stalled_share()), (Some(300_000_000), Some(0.1)));
+        assert_eq!(
+            (load.workers.stall_max_ns, load.stalled_share()),
+            (Some(300_000_000), Some(0.1))
+        );
     }
 
     #[test]

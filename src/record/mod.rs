@@ -42,7 +42,7 @@ pub use counters::{Counters, Gauges};
 pub use cut_off::under_way;
 pub use failed_exchange::{FailedExchange, MOST_EXCHANGES};
 pub use failure::{AttemptOutcome, Cause, Failure, FailureStage, FailureTally, Origin};
-pub use generator_load::{GeneratorLoad, HostDelta, HostLoad, WINDOW_SECONDS};
+pub use generator_load::{GeneratorLoad, HostDelta, HostLoad, WINDOW_SECONDS, WorkerLoad};
 pub use histogram_v2::HIGHEST_NS;
 pub use host::{HostId, HostLevels, HostReading, HostSample, Peak};
 pub use host_part::{HostPart, HostRecordings, HostTotals, LostWorker};

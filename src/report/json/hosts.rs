@@ -107,12 +107,12 @@ impl HostLoadReport {
             *mine = [*mine, value].into_iter().flatten().reduce(f64::max);
         };
         let thousandths = |permille: Option<u32>| permille.map(|one| f64::from(one) / 1_000.0);
-        larger(&mut self.worker_cpu, thousandths(load.busy_permille));
-        larger(&mut self.cpu_wait, thousandths(load.waiting_permille));
+        larger(&mut self.worker_cpu, thousandths(load.workers.busy_permille));
+        larger(&mut self.cpu_wait, thousandths(load.workers.waiting_permille));
         larger(&mut self.process_cpu, load.run_worst);
-        larger(&mut self.stalled, load.stalled_share());
+        larger(&mut self.stalled, load.workers.stalled_share());
         larger(&mut self.steal_burst, load.steal_worst);
-        self.stall_max_ns = self.stall_max_ns.max(load.stall_max_ns);
+        self.stall_max_ns = self.stall_max_ns.max(load.workers.stall_max_ns);
     }
 }
 

@@ -20,8 +20,8 @@ pub static CPU_WAIT: Rule = Rule {
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let waited = |one: &InPhase<'_>| {
         let load = one.load_in_hold()?;
-        of_worst(load, thousandths(load.waiting_permille), |host| {
-            thousandths(host.waiting_permille)
+        of_worst(load, thousandths(load.workers.waiting_permille), |host| {
+            thousandths(host.workers.waiting_permille)
         })
     };
     facts.by_phase(waited, |_| limits)

@@ -20,7 +20,7 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let stalled = |one: &InPhase<'_>| {
         let load = one.load_in_hold()?;
         let ns = |measured: Option<u64>| measured.map(|ns| ns as f64);
-        of_worst(load, ns(load.stall_max_ns), |host| ns(host.stall_max_ns))
+        of_worst(load, ns(load.workers.stall_max_ns), |host| ns(host.workers.stall_max_ns))
     };
     facts.by_phase(stalled, |_| limits)
 }

@@ -2,7 +2,6 @@
 
 use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_worst};
 use crate::catalogue::LimitKey;
-use crate::record::HostLoad;
 
 /// Stalls took too much of the time.
 pub static STALLED: Rule = Rule {
@@ -20,7 +19,7 @@ pub static STALLED: Rule = Rule {
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let share = |one: &InPhase<'_>| {
         let load = one.load_in_hold()?;
-        of_worst(load, load.stalled_share(), HostLoad::stalled_share)
+        of_worst(load, load.stalled_share(), |host| host.workers.stalled_share())
     };
     facts.by_phase(share, |_| limits)
 }

@@ -25,7 +25,9 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             let load = one.load_in_hold()?;
-            of_worst(load, thousandths(load.busy_permille), |host| thousandths(host.busy_permille))
+            of_worst(load, thousandths(load.workers.busy_permille), |host| {
+                thousandths(host.workers.busy_permille)
+            })
         },
         |one| limits.only_warn_if(!matches!(one.stage.level, Level::Rate { .. })),
     )
