@@ -203,6 +203,8 @@ fn nothing_is_overwritten() {
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("exists already, and is left as it is") && said.contains("-o NAME.toml"));
     assert!(!plan.exists());
+    let kept = std::fs::read(place.path().join("terminal-body-1.bin")).unwrap();
+    assert_eq!(kept, b"mine");
     let other = place.path().join("deep/er/other.toml");
     assert_eq!(import(&["curl", "terminal.txt"], &other).0, Some(0));
     assert!(other.is_file() && other.with_file_name("other-body-1.bin").is_file());

@@ -4,7 +4,7 @@
 //! **Invariant:** no value that was taken out is written or printed.
 
 use super::arrange::ImportedScenario;
-use super::marks::is_marked;
+use super::marks::{is_marked, is_placeholder};
 use super::request::{ImportedBody, ImportedRequest};
 use super::secret_fields;
 use super::variables::Variables;
@@ -29,7 +29,8 @@ pub(super) fn take_out(request: &mut ImportedRequest, variables: &mut Variables)
 pub(super) fn take_out_basic(scenario: &mut ImportedScenario, variables: &mut Variables) {
     let (name, origin) = (&scenario.name, &scenario.origin.text);
     if let Some(basic) = scenario.basic.take() {
-        scenario.basic = Some(if is_marked(&basic) {
+        let password = basic.split_once(':').map_or(basic.as_str(), |(_, password)| password);
+        scenario.basic = Some(if is_placeholder(password) {
             basic
         } else {
             let about = || format!("`name:password` for {origin} (scenario {name})");
@@ -50,11 +51,14 @@ pub(super) fn take_out_basic(scenario: &mut ImportedScenario, variables: &mut Va
 fn of_headers(request: &mut ImportedRequest, variables: &mut Variables, title: &str) {
     let mut basic = None;
     request.headers.retain_mut(|(name, value)| {
-        if is_marked(value) || value.is_empty() {
+        if is_placeholder(value) || value.is_empty() {
             return true;
         }
         if name == "authorization" {
             let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
+            if is_placeholder(rest.trim()) {
+                return true;
+            }
             if scheme.eq_ignore_ascii_case("basic")
                 && let Some(pair) = basic_pair(rest.trim())
             {
@@ -69,6 +73,12 @@ fn of_headers(request: &mut ImportedRequest, variables: &mut Variables, title: &
             let put = variables.put(variable, rest.trim(), || format!("{what} of {title}"));
             *value = if scheme.is_empty() { put } else { format!("{scheme} {put}") };
         } else if name == "cookie" {
+            let is_placeholder = |pair: &str| {
+                pair.split_once('=').is_some_and(|(_, value)| is_placeholder(value.trim()))
+            };
+            if value.split(';').all(is_placeholder) {
+                return true;
+            }
             *value = variables.put("COOKIE", value, || format!("the cookies of {title}"));
         } else if secret_fields::is_secret(name, value) {
             let about = || format!("the header `{name}` of {title}");
@@ -96,7 +106,7 @@ fn of_query(request: &mut ImportedRequest, variables: &mut Variables, title: &st
         let is_secret = secret_fields::is_secret(&name, &value)
             || (name.eq_ignore_ascii_case("key") && value.len() > SHORT);
         let twice = taken.iter().any(|(one, _)| *one == name);
-        let plain = value.is_empty() || is_marked(&value) || is_marked(&name);
+        let plain = value.is_empty() || is_placeholder(&value) || is_marked(&name);
         if !is_secret || twice || plain {
             kept.push(pair);
             continue;

@@ -29,6 +29,12 @@ pub(super) fn is_marked(text: &str) -> bool {
     text.contains(BEGIN)
 }
 
+/// Whether a text is one placeholder and nothing else.
+pub(super) fn is_placeholder(text: &str) -> bool {
+    let inner = text.strip_prefix(BEGIN).and_then(|rest| rest.strip_suffix(END));
+    inner.is_some_and(|name| !is_marked(name))
+}
+
 /// The text of a URL with marks as they are elsewhere.
 pub(super) fn from_url(text: &str) -> String {
     ENCODED.iter().fold(text.to_owned(), |text, (encoded, mark)| {
@@ -65,6 +71,8 @@ mod tests {
         let url = format!("https://shop.example/a/{}", mark("env.ID"));
         let url = url::Url::parse(&url).unwrap();
         assert_eq!(to_plan(&from_url(url.path())), "/a/${env.ID}");
+        assert!(is_placeholder(&mark("env.A")) && !is_placeholder(&format!("x{}", mark("env.A"))));
+        assert!(!is_placeholder(&format!("{}{}", mark("env.A"), mark("env.B"))));
         assert_eq!(from_url(&unmarked("/%ef%b7%90%EF%B7%91")), "/%EF%BF%BD%EF%BF%BD");
     }
 }

@@ -1,14 +1,12 @@
 //! Finds the fields of a body that hold credentials, and puts placeholders in their places; all
 //! else of the body stays byte for byte.
 
-use super::marks::{from_url, is_marked};
+use super::marks::{from_url, is_placeholder};
 use super::variables::Variables;
+use crate::units::JsonPairs;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::{Captures, Regex};
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::fmt;
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -83,7 +81,9 @@ pub(super) fn without_secrets(
     if kind == "multipart/form-data" {
         return of_parts(body, content_type, variables, about);
     }
-    if kind == "application/x-www-form-urlencoded" {
+    // What curl calls a form may be JSON.
+    let is_json = body.trim_start().starts_with(['{', '[']);
+    if kind == "application/x-www-form-urlencoded" && !is_json {
         return of_form(body, variables, about);
     }
     if kind.ends_with("xml") {
@@ -106,31 +106,6 @@ pub(super) fn without_secrets(
 /// Objects and lists deeper than this are not looked into.
 const DEEPEST: usize = 64;
 
-/// The pairs of an object, in order, doubles too.
-struct JsonPairs<'a>(Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for JsonPairs<'a> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Of;
-        impl<'de> Visitor<'de> for Of {
-            type Value = JsonPairs<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut pairs = Vec::new();
-                while let Some(pair) = map.next_entry()? {
-                    pairs.push(pair);
-                }
-                Ok(JsonPairs(pairs))
-            }
-        }
-        from.deserialize_map(Of)
-    }
-}
-
 /// The strings of a JSON text that hold credentials: name, value, and the bytes between the quotes.
 fn of_json(whole: &str, part: &str, depth: usize, found: &mut Vec<(String, String, Range<usize>)>) {
     let part = part.trim();
@@ -150,7 +125,7 @@ fn of_json(whole: &str, part: &str, depth: usize, found: &mut Vec<(String, Strin
             of_json(whole, value.get(), depth + 1, found);
             continue;
         };
-        if text.is_empty() || is_marked(&text) || !is_secret(&name, &text) {
+        if text.is_empty() || is_placeholder(&text) || !is_secret(&name, &text) {
             continue;
         }
         // Both are of one text, and the value has its quotes.
@@ -166,7 +141,7 @@ fn of_form(body: &str, variables: &mut Variables, about: About<'_>) -> String {
     let pairs = body.split('&').map(|pair| {
         let Some((name, value)) = pair.split_once('=') else { return pair.to_owned() };
         let field = decoded(name);
-        if value.is_empty() || is_marked(value) || !is_secret(&field, &decoded(value)) {
+        if value.is_empty() || is_placeholder(value) || !is_secret(&field, &decoded(value)) {
             return pair.to_owned();
         }
         let about = || about(&field, ", percent-encoded");
@@ -186,7 +161,7 @@ fn of_parts(body: &str, content_type: &str, variables: &mut Variables, about: Ab
         let (Some(name), Some(value)) = (name, value.strip_suffix("\r\n")) else {
             return part.to_owned();
         };
-        if value.is_empty() || is_marked(value) || !is_secret(name, value) {
+        if value.is_empty() || is_placeholder(value) || !is_secret(name, value) {
             return part.to_owned();
         }
         format!("{head}\r\n\r\n{}\r\n", variables.put(name, value, || about(name, "")))
@@ -202,7 +177,7 @@ fn of_xml(body: &str, variables: &mut Variables, about: About<'_>) -> String {
     let replaced = element.replace_all(body, |found: &Captures<'_>| {
         let (name, attributes, value) = (&found[1], &found[2], &found[3]);
         let local = name.rsplit(':').next().unwrap_or(name);
-        if value.trim().is_empty() || is_marked(value) || !is_secret(local, value) {
+        if value.trim().is_empty() || is_placeholder(value) || !is_secret(local, value) {
             return found[0].to_owned();
         }
         let put = variables.put(local, value, || about(local, ", escaped as XML"));
@@ -232,6 +207,8 @@ mod tests {
             r#"{ "user":"ann", "password" : "${env.PASSWORD}", "n": [ {"apiKey":"${env.APIKEY}","max_tokens":5} ],"token_type":"x"}"#
         );
         assert_eq!(names, ["PASSWORD", "APIKEY"]);
+        let (text, _) = without(json, "application/x-www-form-urlencoded");
+        assert!(text.contains("${env.PASSWORD}"), "{text}");
         let form = without("user=ann&client_secret=a%26b&x", "application/x-www-form-urlencoded");
         assert_eq!(form.0, "user=ann&client_secret=${env.CLIENT_SECRET}&x");
         let parts = "--b\r\nContent-Disposition: form-data; name=\"pin\"\r\n\r\n1234\r\n--b--\r\n";

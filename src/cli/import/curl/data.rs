@@ -93,7 +93,13 @@ impl CurlData {
                 }
                 file(path, read)?
             }
-            _ => content.as_bytes().to_owned(),
+            _ => match content.split_once(";type=").filter(|_| !literal) {
+                Some((value, kind)) => {
+                    let _ = write!(head, "\r\nContent-Type: {kind}");
+                    value.as_bytes().to_owned()
+                }
+                None => content.as_bytes().to_owned(),
+            },
         };
         self.bytes.extend_from_slice(head.as_bytes());
         self.bytes.extend_from_slice(b"\r\n\r\n");

@@ -53,8 +53,14 @@ fn of(document: &OpenApiDocument, schema: &Value, placeholders: bool, within: &[
     }
     let inner = |schema: &Value| of(document, schema, placeholders, &within);
     if let Some(parts) = schema.get("allOf").and_then(Value::as_array) {
+        let values: Vec<Value> = parts.iter().map(inner).collect();
+        // The usual way to describe a property of another type: `allOf` with that type alone.
+        let other = values.iter().find(|value| !value.is_null() && !value.is_object());
+        if let Some(other) = other.filter(|_| !values.iter().any(Value::is_object)) {
+            return other.clone();
+        }
         let mut all = Map::new();
-        for part in parts.iter().map(inner).chain([object(schema, &inner)]) {
+        for part in values.into_iter().chain([object(schema, &inner)]) {
             if let Value::Object(part) = part {
                 all.extend(part);
             }
@@ -110,7 +116,8 @@ fn number(schema: &Value) -> Value {
     let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
     let least = bound("minimum").or_else(|| bound("exclusiveMinimum").map(|least| least + 1.0));
     let most = bound("maximum").or_else(|| bound("exclusiveMaximum").map(|most| most - 1.0));
-    let wanted = least.unwrap_or(1.0).max(1.0_f64.min(most.unwrap_or(1.0)));
+    let most = most.unwrap_or(1.0).min(1.0);
+    let wanted = least.map_or(most, |least| least.max(most));
     let text = format!("{wanted}");
     text.parse::<i64>().map_or_else(|_| Value::from(wanted), Value::from)
 }
