@@ -1,4 +1,4 @@
-//! Turns the names of a target into addresses: resolved once and pinned, listeners probed.
+//! Turns the names of a target into addresses, and tries whether they accept a connection.
 
 #![expect(clippy::disallowed_methods, reason = "resolving names is timed before the run")]
 
@@ -86,7 +86,7 @@ pub(super) fn resolve_proxy(
     let mut names = Vec::new();
     for (origin, url) in urls.iter().enumerate() {
         let (words, host) = Whereabouts::of(url).words();
-        resolved.written.push(format!("{words} by the proxy {by}"));
+        resolved.written.push(format!("{words} through the proxy {by}"));
         for address in &found.addresses {
             resolved.addresses.push(address.clone());
             resolved.origins.push(narrow(origin));

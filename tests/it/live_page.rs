@@ -219,7 +219,8 @@ fn a_hundred_viewers_that_never_read_do_not_delay_a_run() {
 /// What a browser shows of a run at its end.
 fn seen(live: &Live) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/browser.py");
-    let output = Command::new("python3").arg(script).args([live.url(), "40".into()]).output();
+    let output =
+        Command::new("python3").arg("-B").arg(script).args([live.url(), "40".into()]).output();
     let output = output.unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}; tests/setup.sh installs chromium");

@@ -26,20 +26,13 @@ fn certificate(folder: &Path) {
 fn nginx(folder: &Path, port: u16) -> Peer {
     certificate(folder);
     let at = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
-        .concat();
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{ worker_connections 500; }}\n\
-         http {{\n{temporary}  log_format seen '$server_addr $connection_requests';\n  access_log {at}/seen.log seen;\n\
+    let http = format!(
+        "  log_format seen '$server_addr $connection_requests';\n  access_log {at}/seen.log seen;\n\
          \x20 server {{\n    listen 127.0.0.1:{port} ssl; listen 127.0.0.2:{port} ssl; listen [::1]:{port} ssl;\n\
          \x20   ssl_certificate {at}/shop.pem; ssl_certificate_key {at}/shop.key;\n\
-         \x20   location / {{ return 200 \"$ssl_server_name $http_host\"; }}\n  }}\n}}\n"
+         \x20   location / {{ return 200 \"$ssl_server_name $http_host\"; }}\n  }}"
     );
-    let file = folder.join("nginx.conf");
-    fs::write(&file, configuration).unwrap();
-    let log = folder.join("start.log");
-    let process = Peer::start(Command::new("nginx").arg("-e").arg(log).arg("-c").arg(file));
+    let process = Peer::nginx(folder, &http);
     await_port(port);
     process
 }

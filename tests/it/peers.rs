@@ -23,6 +23,22 @@ impl Peer {
             panic!("{}: {error}; tests/setup.sh installs it", program.display())
         }))
     }
+
+    /// nginx with this `http` block, all of its files in a folder.
+    pub(crate) fn nginx(folder: &Path, http: &str) -> Self {
+        let at = folder.display();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
+            .concat();
+        let configuration = format!(
+            "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
+             events {{ worker_connections 1000; }}\nhttp {{\n{temporary}{http}\n}}\n"
+        );
+        let file = folder.join("nginx.conf");
+        std::fs::write(&file, configuration).unwrap();
+        let log = folder.join("start.log");
+        Self::start(Command::new("nginx").arg("-e").arg(log).arg("-c").arg(file))
+    }
 }
 
 impl Drop for Peer {
@@ -131,26 +147,14 @@ impl Nginx {
     pub(crate) fn with(keeps: &str, locations: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, shared) = (port(), port());
-        let at = folder.path().display();
-        let locations = locations.replace("FOLDER", &at.to_string());
-        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
-            .concat();
-        let configuration = format!(
-            "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
-         events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
-         \x20 {keeps}\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
-         \x20   {locations}\n\
+        let locations = locations.replace("FOLDER", &folder.path().display().to_string());
+        let http = format!(
+            "  access_log off;\n  {keeps}\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n    {locations}\n\
          \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
-         \x20      location = /status {{ stub_status; }}\n  }}\n\
-         \x20 http2_max_concurrent_streams 4;\n\
-         \x20 server {{ listen 127.0.0.1:{shared} http2; client_max_body_size 1k;\n\
-         \x20   location / {{ return 200 ok; }} }}\n}}\n"
+         \x20      location = /status {{ stub_status; }}\n  }}\n  http2_max_concurrent_streams 4;\n\
+         \x20 server {{ listen 127.0.0.1:{shared} http2; client_max_body_size 1k; location / {{ return 200 ok; }} }}"
         );
-        let file = folder.path().join("nginx.conf");
-        std::fs::write(&file, configuration).unwrap();
-        let log = folder.path().join("start.log");
-        let process = Peer::start(Command::new("nginx").arg("-e").arg(log).arg("-c").arg(file));
+        let process = Peer::nginx(folder.path(), &http);
         await_port(port);
         Self { _process: process, folder, port, shared }
     }

@@ -27,22 +27,15 @@ fn haproxy(folder: &Path, port: u16) -> Peer {
 fn nginx(folder: &Path, [port, secured]: [u16; 2]) -> Peer {
     certificate(folder, "server", false);
     let at = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
-        .concat();
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{ worker_connections 500; }}\n\
-         http {{\n{temporary}  map \"$proxy_protocol_port:$remote_port\" $same {{ \"~^(\\d+):\\1$\" same; default differs; }}\n\
+    let http = format!(
+        "  map \"$proxy_protocol_port:$remote_port\" $same {{ \"~^(\\d+):\\1$\" same; default differs; }}\n\
          \x20 log_format seen '$proxy_protocol_addr $same';\n  access_log {at}/seen.log seen;\n\
          \x20 server {{\n    listen 127.0.0.1:{port} proxy_protocol; listen [::1]:{port} proxy_protocol;\n\
          \x20   listen 127.0.0.1:{secured} ssl proxy_protocol; listen [::1]:{secured} ssl proxy_protocol;\n\
          \x20   ssl_certificate {at}/server.pem; ssl_certificate_key {at}/server.key;\n\
-         \x20   location / {{ return 200 \"$proxy_protocol_addr $same\"; }}\n  }}\n}}\n"
+         \x20   location / {{ return 200 \"$proxy_protocol_addr $same\"; }}\n  }}"
     );
-    let file = folder.join("nginx.conf");
-    fs::write(&file, configuration).unwrap();
-    let log = folder.join("start.log");
-    let process = Peer::start(Command::new("nginx").arg("-e").arg(log).arg("-c").arg(file));
+    let process = Peer::nginx(folder, &http);
     await_port(port);
     process
 }

@@ -3,14 +3,10 @@ what a person and a network would have seen, as JSON."""
 
 import asyncio
 import json
-import shutil
-import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 
-import websockets
+import chromium
 
 SEEN = """JSON.stringify({
   title: document.title,
@@ -29,25 +25,8 @@ SEEN = """JSON.stringify({
 
 
 async def main(url, seconds):
-    profile = tempfile.mkdtemp()
-    browser = subprocess.Popen(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-         f"--user-data-dir={profile}", "about:blank"],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )
-    try:
-        for line in browser.stderr:
-            if "DevTools listening on" in line:
-                port = line.split("127.0.0.1:")[1].split("/")[0]
-                break
-        tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
-        tab = next(tab for tab in tabs if tab["type"] == "page")
-        async with websockets.connect(tab["webSocketDebuggerUrl"], max_size=1 << 26) as socket:
-            print(json.dumps(await follow(socket, url, seconds)))
-    finally:
-        browser.kill()
-        browser.wait()
-        shutil.rmtree(profile, ignore_errors=True)
+    async with chromium.page() as socket:
+        print(json.dumps(await follow(socket, url, seconds)))
 
 
 async def follow(socket, url, seconds):

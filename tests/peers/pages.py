@@ -6,13 +6,9 @@ import asyncio
 import base64
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
-import urllib.request
 
-import websockets
+import chromium
 
 # Width, media and colours.
 LOOKS = [(390, "", "dark"), (1180, "", "light"), (700, "print", "light")]
@@ -111,29 +107,12 @@ class Tab:
 
 
 async def main(urls):
-    profile = tempfile.mkdtemp()
-    browser = subprocess.Popen(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0",
-         f"--user-data-dir={profile}", "about:blank"],
-        stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
-    )
-    try:
-        for line in browser.stderr:
-            if "DevTools listening on" in line:
-                port = line.split("127.0.0.1:")[1].split("/")[0]
-                break
-        tabs = json.load(urllib.request.urlopen(f"http://127.0.0.1:{port}/json"))
-        address = next(tab for tab in tabs if tab["type"] == "page")["webSocketDebuggerUrl"]
-        async with websockets.connect(address, max_size=1 << 28) as socket:
-            tab = Tab(socket)
-            for domain in ("Page", "Runtime", "Network", "Log"):
-                await tab.call(f"{domain}.enable")
-            folder = os.environ.get("PAGES_PICTURES")
-            print(json.dumps([await tab.look(url, number, folder) for number, url in enumerate(urls)]))
-    finally:
-        browser.kill()
-        browser.wait()
-        shutil.rmtree(profile, ignore_errors=True)
+    async with chromium.page() as socket:
+        tab = Tab(socket)
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            await tab.call(f"{domain}.enable")
+        folder = os.environ.get("PAGES_PICTURES")
+        print(json.dumps([await tab.look(url, number, folder) for number, url in enumerate(urls)]))
 
 
 asyncio.run(main(sys.argv[1:]))

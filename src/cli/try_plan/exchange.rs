@@ -48,7 +48,7 @@ fn connected(opened: &OpenedConnection) -> String {
         let _ = write!(words, " in {}", figure::time(*ns as f64));
     }
     if let Some(ns) = proxy_ns {
-        let _ = write!(words, ", tunnel by the proxy in {}", figure::time(*ns as f64));
+        let _ = write!(words, ", tunnel through the proxy opened in {}", figure::time(*ns as f64));
     }
     if let Some(ns) = tls_ns {
         let how = if *is_resumed { "resumed" } else { "full handshake" };
@@ -98,7 +98,8 @@ fn judged(page: &mut Transcript<'_>, protocol: &Protocol, request: usize, end: &
             page.line(mark, name, style);
         }
         if !has_status && end.error.is_none() {
-            page.line("✓ ", "status 2xx", GOOD);
+            let follows = protocol.redirects() > 0;
+            page.line("✓ ", if follows { "status 2xx" } else { "status 2xx or 3xx" }, GOOD);
         }
     }
     if let Some(error) = &end.error {

@@ -30,20 +30,13 @@ fn nginx(folder: &Path) -> Peer {
     std::fs::write(folder.join("own.pem"), own.cert.pem()).unwrap();
     std::fs::write(folder.join("own.key"), own.signing_key.serialize_pem()).unwrap();
     let at = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {at}/{kind};\n"))
-        .concat();
-    let text = format!(
-        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\nevents {{}}\n\
-         http {{\naccess_log off;\n{temporary}\n\
+    let http = format!(
+        "access_log off;\n\
          server {{ listen 127.0.0.2:80; listen 127.0.0.2:443; location / {{ return 200 \"$http_host|\"; }} }}\n\
          server {{ listen 127.0.0.3:443 ssl; ssl_certificate {at}/own.pem; ssl_certificate_key {at}/own.key;\n\
-         location / {{ return 200 \"$http_host|\"; }} }}\n}}\n"
+         location / {{ return 200 \"$http_host|\"; }} }}"
     );
-    std::fs::write(folder.join("nginx.conf"), text).unwrap();
-    let mut command = Command::new("nginx");
-    command.arg("-e").arg(folder.join("start.log")).arg("-c").arg(folder.join("nginx.conf"));
-    Peer::start(&mut command)
+    Peer::nginx(folder, &http)
 }
 
 #[test]

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 400_000;
 fn seen(pages: &[PathBuf]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/pages.py");
     let urls = pages.iter().map(|page| format!("file://{}", page.display()));
-    let output = Command::new("python3").arg(script).args(urls).output().unwrap();
+    let output = Command::new("python3").arg("-B").arg(script).args(urls).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}; tests/setup.sh installs chromium");
     serde_json::from_slice(&output.stdout).unwrap()
