@@ -1,12 +1,13 @@
 //! `planrun cluster init`: the configuration of a broker that several hosts can trust, its keys,
 //! and what to paste on them.
 
-use super::hosts::{CA_VARIABLE, VARIABLE};
+use super::hosts::{BROKER_VARIABLE, CA_VARIABLE, quoted};
 use super::{ExitStatus, diagnostic};
 use clap::{Args, Subcommand};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,7 @@ pub(super) enum ClusterCommand {
 #[derive(Debug, Args)]
 pub(super) struct ClusterInitArgs {
     /// The name or address by which hosts reach the server; may be given several times.
-    #[arg(long = "host", value_name = "HOST", required = true)]
+    #[arg(long = "host", value_name = "HOST", required = true, value_parser = host)]
     hosts: Vec<String>,
     /// Listen on this port.
     #[arg(long, value_name = "PORT", default_value_t = 4222)]
@@ -58,13 +59,13 @@ pub(super) fn cluster(command: &ClusterCommand) -> ExitStatus {
 
 /// Writes all files; the text for people.
 fn init(args: &ClusterInitArgs) -> io::Result<String> {
+    let (ca, certificate, key) = certificates(&args.hosts).map_err(io::Error::other)?;
+    let passwords = [password()?, password()?];
     if let Some(parent) = args.out.parent() {
         fs::create_dir_all(parent)?;
     }
     fs::create_dir(&args.out)?;
     let folder = fs::canonicalize(&args.out)?;
-    let (ca, certificate, key) = certificates(&args.hosts).map_err(io::Error::other)?;
-    let passwords = [(); 2].map(|()| password()).into_iter().collect::<io::Result<Vec<_>>>()?;
     public(&folder.join("ca.pem"), &ca)?;
     public(&folder.join("server.pem"), &certificate)?;
     secret(&folder.join("server.key"), &key)?;
@@ -74,23 +75,38 @@ fn init(args: &ClusterInitArgs) -> io::Result<String> {
         let host = args.hosts.first().map_or("localhost", String::as_str);
         let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
         let url = format!("tls://{user}:{word}@{host}:{}", args.port);
-        let text = format!("{VARIABLE}={url}\n{CA_VARIABLE}={}\n", folder.join("ca.pem").display());
+        let ca = quoted(&folder.join("ca.pem").display().to_string());
+        let text = format!("{BROKER_VARIABLE}={url}\n{CA_VARIABLE}={ca}\n");
         let path = folder.join(format!("{user}.env"));
         secret(&path, &text)?;
-        files.push(path.display().to_string());
+        files.push(quoted(&path.display().to_string()));
     }
-    let (out, ca) = (folder.display(), folder.join("ca.pem"));
-    let ca = ca.display();
+    let path = |name: &str| quoted(&folder.join(name).display().to_string());
     Ok(format!(
         "wrote {out}\n\n\
-         start the server:\n  nats-server -c {out}/nats-server.conf\n\n\
-         on each host: copy {ca} and {agent} there, to the same place, then\n  \
+         start the server:\n  nats-server -c {configuration}\n\n\
+         on each host: copy {ca} and {agent} there, to the same path, then\n  \
          set -a; . {agent}; set +a\n  planrun agent --run NAME --allow-target NETWORK\n\n\
          on the controller:\n  set -a; . {coordinator}; set +a\n  \
          planrun PLAN.toml --hosts N --run NAME\n",
+        out = folder.display(),
+        configuration = path("nats-server.conf"),
+        ca = path("ca.pem"),
         coordinator = files[0],
         agent = files[1],
     ))
+}
+
+/// A name or an address, as certificates and URLs take it.
+fn host(text: &str) -> Result<String, String> {
+    let is_name = |text: &str| {
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
+        !text.is_empty() && !text.starts_with(['-', '.']) && text.chars().all(fits)
+    };
+    if text.parse::<IpAddr>().is_ok() || is_name(text) {
+        return Ok(text.to_owned());
+    }
+    Err("expected a host name in ASCII, or an address, without scheme and port".to_owned())
 }
 
 /// The certificate of an authority, and that of the server with its key, as PEM.

@@ -165,7 +165,7 @@ fn outline_scenario(
     }
     for (stage, work) in scenario.stages.iter().filter_map(|stage| Some((&stage.name, stage.work?)))
     {
-        let line = format!("stage {stage} ends early once its users are done: {}", work.words());
+        let line = format!("stage {stage} ends before its hold does, {}", work.words());
         page.hanging("  ", "    ", &line, Style::new())?;
     }
     let protocol = &scenario.protocol;

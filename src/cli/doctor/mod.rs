@@ -8,7 +8,7 @@ pub(super) use json::DoctorReport;
 
 use super::ci::When;
 use super::hosts::HostArgs;
-use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
+use super::{ExitStatus, OverrideArgs, diagnostic, plan_file::PlanFile, print_result, screen};
 use crate::engine::file_memory;
 use crate::machine::{
     Advice, Headroom, HostRoot, MachineLimits, Probes, Requirement, RequirementStatus, advice,
@@ -38,20 +38,29 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
-    if let Some(path) = args.plan.as_ref().filter(|_| args.hosts.are_given()) {
-        return match PlanFile::read_for_load(path, &args.overrides, When::Never) {
-            Ok(file) => hosts::examine(&args.hosts, &file, args.json),
-            Err(wrong) => wrong,
-        };
-    }
     let limits = MachineLimits::read();
     let examination = match &args.plan {
         Some(path) => match PlanFile::read(path, &args.overrides, When::Never) {
+            Ok(file) if args.hosts.count(&file.plan).is_some() => {
+                return match PlanFile::read_for_load(path, &args.overrides, When::Never) {
+                    Ok(file) => hosts::examine(&args.hosts, &file, args.json),
+                    Err(wrong) => wrong,
+                };
+            }
             Ok(PlanFile { plan, files, .. }) => Examination::of_plan(plan, &files, &limits),
             Err(wrong) => return wrong,
         },
+        None if args.hosts.are_given() => {
+            let help = "name one: `planrun doctor PLAN.toml --hosts 3`";
+            diagnostic::print_error("`--hosts` needs a plan", Some(help));
+            return ExitStatus::WrongPlan;
+        }
         None => Examination::of_machine(&limits),
     };
+    if let Err((message, help)) = args.hosts.without_hosts() {
+        diagnostic::print_error(&message, Some(&help));
+        return ExitStatus::WrongPlan;
+    }
     let mut text = Vec::new();
     let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
     let written = if args.json {

@@ -1,6 +1,6 @@
 //! The commands that start agents on the hosts: what `--launch` says, as command lines.
 
-use super::{VARIABLE, Wrong};
+use super::{BROKER_VARIABLE, Wrong, quoted};
 use crate::engine::Launch;
 use std::path::Path;
 
@@ -27,7 +27,7 @@ impl Agents<'_> {
     }
 
     fn variables(&self) -> Vec<(String, String)> {
-        vec![(VARIABLE.to_owned(), self.broker.to_owned())]
+        vec![(BROKER_VARIABLE.to_owned(), self.broker.to_owned())]
     }
 }
 
@@ -70,7 +70,7 @@ fn pdsh(names: &str, agents: &Agents<'_>) -> Result<Vec<Launch>, Wrong> {
             "pdsh would show the broker's password in the list of processes of every host"
                 .to_owned(),
             format!(
-                "set {VARIABLE} on the hosts, and start the agents there: `pdsh -w HOSTS planrun agent --run {}`",
+                "set {BROKER_VARIABLE} on the hosts, and start the agents there: `pdsh -w HOSTS planrun agent --run {}`",
                 agents.run
             ),
         ));
@@ -108,15 +108,6 @@ fn exec(command: &str, hosts: u16, agents: &Agents<'_>) -> Vec<Launch> {
     slots.into_iter().map(command).collect()
 }
 
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:@,".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +136,7 @@ mod tests {
     #[test]
     fn a_path_with_spaces_stays_one_word() {
         let lines = launched("exec:{agent}", 1, "/opt/it's here/planrun", "nats://h:1");
-        assert_eq!(lines, [r"sh -c '/opt/it'\''s here/planrun' agent --quiet --run r1 --slot=0"]);
+        assert_eq!(lines, ["sh -c \"/opt/it's here/planrun\" agent --quiet --run r1 --slot=0"]);
     }
 
     #[test]

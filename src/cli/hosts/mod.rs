@@ -14,14 +14,15 @@ use crate::units::Time;
 use clap::Args;
 use launch::{Agents, launches};
 use own_broker::OwnBroker;
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Where the broker stands that no argument names.
-pub(super) const VARIABLE: &str = "PLANRUN_NATS";
+/// The environment variable with the broker's URL, for where no argument gives it.
+pub(super) const BROKER_VARIABLE: &str = "PLANRUN_NATS";
 
-/// Where the file stands with the certificates that a broker is trusted by.
+/// The environment variable with the path of the broker's CA certificates.
 pub(super) const CA_VARIABLE: &str = "PLANRUN_NATS_CA";
 
 /// Which hosts make the load.
@@ -94,7 +95,7 @@ impl HostArgs {
         }
         let run = self.run_id.clone().unwrap_or_else(|| format!("r{:08x}", fastrand::u32(..)));
         check_name(&run).map_err(&wrong)?;
-        let given = self.nats.clone().or_else(|| std::env::var(VARIABLE).ok());
+        let given = self.nats.clone().or_else(|| std::env::var(BROKER_VARIABLE).ok());
         let given = given.ok_or_else(|| {
             (
                 "several hosts need a broker".to_owned(),
@@ -130,7 +131,7 @@ impl HostArgs {
     }
 
     /// Refuses what means nothing where this machine makes the load.
-    fn without_hosts(&self) -> Result<(), Wrong> {
+    pub(super) fn without_hosts(&self) -> Result<(), Wrong> {
         let given = [
             ("--nats", self.nats.is_some()),
             ("--run", self.run_id.is_some()),
@@ -151,8 +152,14 @@ impl HostArgs {
     fn weights(&self, hosts: u16, plan: &Plan) -> Result<Vec<u32>, Wrong> {
         let Some(text) = &self.weights else {
             let of_plan = &plan.generator.weights;
-            let fits = of_plan.len() == usize::from(hosts);
-            return Ok(if fits { of_plan.clone() } else { vec![1; usize::from(hosts)] });
+            return match of_plan.len() {
+                0 => Ok(vec![1; usize::from(hosts)]),
+                found if found == usize::from(hosts) => Ok(of_plan.clone()),
+                found => Err((
+                    format!("expected {hosts} weights, found {found} in `[generator]`"),
+                    "give them for this number of hosts: `--weights W:W`".to_owned(),
+                )),
+            };
         };
         let help = || format!("give a weight from 1 to 1000 for each of {hosts} hosts: `3:1:2`");
         let weights: Option<Vec<u32>> = text
@@ -169,6 +176,12 @@ impl HostArgs {
     }
 }
 
+/// A word as a shell reads it.
+pub(super) fn quoted(word: &str) -> String {
+    // Only a NUL byte cannot be quoted, and no path has one.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Cow::into_owned)
+}
+
 /// A name that is a part of subjects and buckets.
 pub(super) fn check_name(run: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -183,7 +196,7 @@ pub(super) fn check_name(run: &str) -> Result<(), Wrong> {
 
 /// The broker that an agent is given.
 pub(super) fn broker_of(given: Option<&str>) -> Result<String, Wrong> {
-    let given = given.map(str::to_owned).or_else(|| std::env::var(VARIABLE).ok());
+    let given = given.map(str::to_owned).or_else(|| std::env::var(BROKER_VARIABLE).ok());
     match given.as_deref() {
         // From a pipe, where no list of processes shows it.
         Some("-") => {
@@ -193,14 +206,14 @@ pub(super) fn broker_of(given: Option<&str>) -> Result<String, Wrong> {
             read.ok().filter(|_| !url.is_empty()).map(|_| url).ok_or_else(|| {
                 (
                     "expected a broker's URL on standard input, found nothing".to_owned(),
-                    format!("give `--nats URL`, or set {VARIABLE}"),
+                    format!("give `--nats URL`, or set {BROKER_VARIABLE}"),
                 )
             })
         }
         Some(url) => Ok(url.to_owned()),
         None => Err((
             "an agent needs a broker".to_owned(),
-            format!("give `--nats nats://HOST:4222`, or set {VARIABLE}"),
+            format!("give `--nats nats://HOST:4222`, or set {BROKER_VARIABLE}"),
         )),
     }
 }
