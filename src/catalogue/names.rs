@@ -109,7 +109,8 @@ names! {
         Retried = "retried" of ALL,
         /// http: cookies that users rejected, or discarded for a newer one.
         CookiesLost = "cookies.lost" of REQUESTS with Cookies,
-        /// http: iterations of stages with `iterations` or `until` that went through to their end.
+        /// http: iterations of stages with `iterations` or `until` that ended, also by a failed
+        /// step.
         Iterations = "iterations" of REQUESTS with FixedWork,
         /// http: iterations that such stages were to have: their number, or one for each row.
         IterationsPlanned = "iterations.planned" of REQUESTS with FixedWork,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub enum Event {
     /// Targets are resolved, servers and workers are up; the run's clock starts.
     Started {
-        /// Where each target of the plan is: resolved once, pinned for the run.
+        /// Where each target of the plan is at the start of the run.
         targets: Vec<Resolved>,
         /// Worker processes of each scenario.
         workers: Vec<u32>,

@@ -1,6 +1,7 @@
 //! Turns the targets of a plan into addresses, and starts built-in servers.
 //!
-//! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
+//! **Invariant:** what is resolved here is what is used and shown. Only a target with `dns` has its
+//! names looked up again, by `lookups`, beside the load.
 
 use super::event::{Resolved, ServerSide};
 use super::lookup::{Probing, Whereabouts, resolve, resolve_proxy};

@@ -341,7 +341,8 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis) -> String {
 pub(super) fn lookup(view: &View, lookup: &Lookup) -> String {
     let target = view.outline.targets.get(usize::from(lookup.target));
     let name = target.map_or("?", |target| target.name.as_str());
-    if let Some(why) = lookup.failures.first() {
+    let why = lookup.failures.first();
+    if let Some(why) = why.filter(|_| !lookup.is_change) {
         return format!("target {name}: {why}; the addresses from before stay in use");
     }
     let shown: Vec<String> = lookup.addresses.iter().take(3).map(ToString::to_string).collect();
@@ -349,7 +350,8 @@ pub(super) fn lookup(view: &View, lookup: &Lookup) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    format!("target {name} is now at {}{more}", shown.join(", "))
+    let why = why.map_or_else(String::new, |why| format!("; {why}"));
+    format!("target {name} is now at {}{more}{why}", shown.join(", "))
 }
 
 /// The result, in one line.

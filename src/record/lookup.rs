@@ -28,7 +28,7 @@ pub struct Lookup {
 pub struct LookupRecording {
     /// How many changed the addresses.
     pub changes: u64,
-    /// How many had failures that the one before did not have.
+    /// How many of those recorded had failures.
     pub failed: u64,
     /// The first failure: when, and why.
     pub first_failure: Option<(u64, String)>,

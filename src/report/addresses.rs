@@ -85,8 +85,8 @@ pub(super) fn failed_lookups(run: &SavedRun) -> Vec<String> {
         let target = run.plan.targets.get(usize::from(*index))?;
         let (at_ns, why) = recorded.first_failure.as_ref()?;
         Some(format!(
-            "target {}: a lookup during the run failed, first at {}: {why}; connections went to the \
-             addresses from before",
+            "target {}: a lookup during the run failed, first at {}: {why}; names without a \
+             usable address kept the addresses from before",
             target.name,
             time(*at_ns as f64),
         ))

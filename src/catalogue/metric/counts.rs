@@ -103,7 +103,7 @@ rows! {
             counts: Some(Counted::Counter(Counter::Started)),
             ..COUNT
         },
-        /// Iterations of stages with `iterations` or `until` that went through to their end.
+        /// Iterations of stages with `iterations` or `until` that ended, also by a failed step.
         Iterations = MetricRow {
             name: "iterations.count",
             formula: "`iterations`",

@@ -150,7 +150,7 @@ rows! {
             samples: Samples::Heartbeats,
             ..RATIO
         },
-        /// Iterations of stages with `iterations` or `until` that went through to their end, of
+        /// Iterations of stages with `iterations` or `until` that ended, also by a failed step, of
         /// those planned.
         IterationsCompleted = MetricRow {
             name: "iterations.completed_ratio",

@@ -30,7 +30,7 @@ impl HostLink {
 
     /// Sends a message; a host that is gone is noticed by its silence.
     pub(in super::super) fn send(&self, message: &ToHost) {
-        // All but the manifest, which is no message of this log, is far below the largest batch.
+        // A host that takes nothing is noticed by its silence.
         let _ = self.log.send(message);
     }
 }

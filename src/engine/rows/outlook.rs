@@ -42,9 +42,9 @@ pub struct RowOutlook {
 pub fn row_outlooks(plan: &Plan, files: &[ScenarioFiles]) -> Vec<RowOutlook> {
     let schedule = Schedule::new(plan);
     let shared = shared_rows(plan, &schedule, files);
-    // Where a scenario lasts until its rows are used up, they are to run out.
+    // Where all its scenarios last until the rows are used up, they are to run out.
     let is_meant = |one: &SharedRows| {
-        one.scenarios.iter().any(|index| lasts_until_data(&plan.scenarios[*index]))
+        one.scenarios.iter().all(|index| lasts_until_data(&plan.scenarios[*index]))
     };
     let shared = shared.into_iter().filter(|one| !is_meant(one));
     shared.filter_map(|one| outlook(plan, &schedule, one)).collect()

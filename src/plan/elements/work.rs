@@ -91,7 +91,9 @@ pub(super) fn work(
             .help("write at least 1: `iterations = 1`");
     }
     if *count > MOST {
-        errors.add(*at, format!("a stage has at most {} iterations", Count(MOST)));
+        errors
+            .add(*at, format!("a stage has at most {} iterations", Count(MOST)))
+            .help("write fewer iterations");
     }
     Some(FixedWork::Iterations(scale.count(*count)))
 }

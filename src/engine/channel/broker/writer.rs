@@ -67,6 +67,8 @@ impl LogWriter {
         }
         let waiting = self.waiting.fetch_add(frame.len(), Ordering::Relaxed) + frame.len();
         if waiting > WAITING_MAX {
+            // It is not queued, so that a smaller one may be.
+            self.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
             return Err(WireError::Waiting(waiting));
         }
         self.queued.send_modify(|count| *count += 1);

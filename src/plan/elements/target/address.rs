@@ -215,8 +215,9 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, AddressProblem> {
 /// Reads the address of a forward proxy, whose scheme is this.
 pub(in crate::plan) fn proxy(scheme: Option<&str>, text: &str) -> Result<HostPort, AddressProblem> {
     let Some((_, rest)) = text.split_once("://") else {
-        let rest = text.trim_end_matches('/');
-        return problem("a proxy is a URL", format!("write `\"http://{rest}\"`"));
+        let rest = Some(text.trim_end_matches('/')).filter(|rest| !rest.is_empty());
+        let host = rest.unwrap_or("proxy:3128");
+        return problem("a proxy is a URL", format!("write `\"http://{host}\"`"));
     };
     let rest = rest.strip_suffix('/').unwrap_or(rest);
     if scheme != Some("http") {

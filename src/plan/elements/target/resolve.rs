@@ -64,6 +64,13 @@ pub(super) fn resolve(
                 .add(key.at, format!("no address of this target has the name `{}`", key.name))
                 .help(did_you_mean(&key.name, names.iter().copied(), "its names are"));
         }
+        let is_same = |one: &FixedName| (&one.host, one.port) == (&fixed.host, fixed.port);
+        if all.iter().any(is_same) {
+            let message =
+                format!("`{}` has addresses already, whatever the case of letters", key.name);
+            errors.add(key.at, message).help("list all addresses of a name in one entry");
+            continue;
+        }
         let Some(given) = given else { continue };
         let addresses = addresses(given, errors);
         all.push(FixedName { addresses, ..fixed });
