@@ -12,7 +12,7 @@ FROM scratch
 COPY --from=build /src/target/release/planrun /usr/bin/planrun
 COPY --from=build /src/LICENSE-MIT /src/LICENSE-APACHE /usr/share/doc/planrun/
 COPY --from=build /src/plans /usr/share/planrun/plans
-# What this machine trusts, for targets with TLS.
+# Certificates of public authorities, for targets with TLS.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build --chown=65532:65532 /empty /work
 COPY --from=build --chown=65532:65532 /empty /tmp
